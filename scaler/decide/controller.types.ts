@@ -1,0 +1,24 @@
+import type { Decision } from "../../core/decision.ts";
+import type { Observation } from "../../core/observation.ts";
+import type { DecodeModel, PrefillModel, TransferModel } from "../../core/latency-model.ts";
+import type { Policy } from "../policy/schema.ts";
+
+/** What is believed of one replica of each role before anything was observed. */
+export interface Prior {
+  readonly name: string;
+  readonly prefill: PrefillModel;
+  readonly decode: DecodeModel;
+  readonly transfer: TransferModel;
+  readonly kvBytesPerToken: number;
+  readonly kvCapacityTokens: number;
+}
+
+/**
+ * The one door through which production, `plan`, `replay` and the back-test decide. `State` is plain JSON:
+ * it can be journalled, checkpointed and digested. Baselines implement the same door.
+ */
+export interface Controller<State> {
+  readonly name: string;
+  start(policy: Policy, prior: Prior, at: number): State;
+  tick(state: State, observation: Observation, policy: Policy): { readonly state: State; readonly decision: Decision };
+}

@@ -1,0 +1,181 @@
+import { z } from "zod";
+import { COUNTERS, DISTRIBUTIONS, GAUGES } from "../core/engines/canonical.ts";
+
+/**
+ * Protocol between agent, scaler and browser, as data. One JSON object per WebSocket text message.
+ * Every counter is a delta over the report's interval; every gauge may be missing (= absent).
+ */
+export const PROTOCOL_VERSION = 1;
+
+/** Limits that both ends enforce; a message beyond them is refused, never truncated silently. */
+export const LIMITS = {
+  /** Bytes of one message. */
+  message: 4 * 1024 * 1024,
+  poolsPerReport: 64,
+  replicasPerPool: 256,
+  gpusPerReport: 64,
+  /** Request halves one report may carry for stitching; more are counted in `requestsDropped`. */
+  requestsPerReport: 2000,
+} as const;
+
+const finite = z.number();
+const count = z.number().nonnegative();
+const name = z.string().min(1).max(253);
+
+const sketch = z.object({
+  scale: z.number().int().min(-10).max(20),
+  offset: z.number().int(),
+  counts: z.array(count).max(4096),
+  zeros: count,
+  sum: finite,
+  count,
+  min: finite,
+  max: finite,
+});
+
+export const distributionSchema = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("sketch"), sketch }),
+  z.object({
+    kind: z.literal("buckets"),
+    le: z.array(finite).max(512),
+    counts: z.array(count).max(513),
+    sum: finite,
+    count,
+  }),
+]);
+
+const replica = z.object({
+  pod: name,
+  phase: z.enum(["starting", "ready", "draining", "unreachable"]),
+  /** Seconds since the replica was created. */
+  age: count,
+  /** Age of the figures below; absent = never scraped. */
+  sampleAge: count.optional(),
+  gauges: z.partialRecord(z.enum(GAUGES), finite),
+});
+
+const pool = z.object({
+  namespace: name,
+  pool: name,
+  role: z.enum(["prefill", "decode", "aggregated", "frontend"]),
+  model: name,
+  engine: z.enum(["vllm", "sglang", "dynamo-frontend"]),
+  replicas: z.array(replica).max(LIMITS.replicasPerPool),
+  /** Sums over the replicas of what happened in this interval. A name that no replica exposes is missing. */
+  counters: z.partialRecord(z.enum(COUNTERS), count),
+  /** From the engine's own histograms, merged over replicas. */
+  distributions: z.partialRecord(z.enum(DISTRIBUTIONS), distributionSchema),
+  /** From spans (one side of a request only), merged over replicas. */
+  spans: z.partialRecord(z.enum(DISTRIBUTIONS), distributionSchema),
+  /** Counter resets seen in this interval (an engine restarted). */
+  resets: count,
+});
+
+/** GPU figures as of the report; rates per second; shares in 0..1; missing = the reader does not provide it. */
+const gpu = z.object({
+  gpu: z.string().max(32),
+  uuid: z.string().max(128),
+  pod: z.string().max(253).optional(),
+  pool: z.string().max(253).optional(),
+  role: z.enum(["prefill", "decode", "aggregated", "frontend"]).optional(),
+  age: count,
+  smActive: finite.optional(),
+  tensorActive: finite.optional(),
+  dramActive: finite.optional(),
+  memoryUsedBytes: finite.optional(),
+  memoryTotalBytes: finite.optional(),
+  powerWatts: finite.optional(),
+  temperatureCelsius: finite.optional(),
+  pcieReceiveBytesPerSecond: finite.optional(),
+  pcieTransmitBytesPerSecond: finite.optional(),
+  nvlinkReceiveBytesPerSecond: finite.optional(),
+  nvlinkTransmitBytesPerSecond: finite.optional(),
+  throttleSeconds: finite.optional(),
+  /** XID events in this interval. */
+  xid: z.array(z.object({ xid: z.number().int(), count })).optional(),
+});
+
+/** One engine's half of a request, from its spans; the scaler joins halves by trace id. Times are Unix seconds. */
+const requestHalf = z.object({
+  trace: z.string().max(64),
+  role: z.enum(["prefill", "decode", "aggregated", "frontend"]),
+  pod: name,
+  pool: name,
+  namespace: name,
+  start: finite,
+  end: finite,
+  /** Seconds after `start`. */
+  firstToken: finite.optional(),
+  queue: finite.optional(),
+  prefill: finite.optional(),
+  kvTransfer: finite.optional(),
+  decode: finite.optional(),
+  promptTokens: count.optional(),
+  outputTokens: count.optional(),
+});
+
+const source = z.object({
+  /** What is read: engine, gpu, otlp, host. */
+  source: z.enum(["engine", "gpu", "otlp", "host"]),
+  target: z.string().max(512),
+  up: z.boolean(),
+  /** Seconds since the last good read; absent = never. */
+  age: count.optional(),
+  error: z.string().max(512).optional(),
+});
+
+export const nodeReportSchema = z.object({
+  type: z.literal("report"),
+  v: z.literal(PROTOCOL_VERSION),
+  node: name,
+  /** New at every start of the agent, so that (boot, seq) is never reused. */
+  boot: z.string().max(64),
+  seq: z.number().int().nonnegative(),
+  /** Unix seconds at the end of the interval. */
+  at: finite,
+  /** Seconds covered by the deltas. */
+  interval: count,
+  pools: z.array(pool).max(LIMITS.poolsPerReport),
+  gpus: z.array(gpu).max(LIMITS.gpusPerReport),
+  requests: z.array(requestHalf).max(LIMITS.requestsPerReport),
+  requestsDropped: count,
+  sources: z.array(source).max(1024),
+  /** Spans received in this interval, and spans refused by a limit. */
+  spans: z.object({ received: count, dropped: count }),
+  host: z.object({
+    load1: finite.optional(),
+    memoryUsedBytes: finite.optional(),
+    memoryTotalBytes: finite.optional(),
+    cores: finite.optional(),
+    receiveBytesPerSecond: finite.optional(),
+    transmitBytesPerSecond: finite.optional(),
+  }),
+  /** The agent's own cost: CPU seconds in the interval, resident bytes, reports lost from its outbox so far. */
+  agent: z.object({ cpuSeconds: count, rssBytes: count, reportsDropped: count }),
+});
+
+const hello = z.object({
+  type: z.literal("hello"),
+  v: z.literal(PROTOCOL_VERSION),
+  node: name,
+  boot: z.string().max(64),
+  version: z.string().max(64),
+});
+/** The scaler's answer: everything up to `seq` of this boot has been folded (-1: nothing yet). */
+const welcome = z.object({ type: z.literal("welcome"), v: z.literal(PROTOCOL_VERSION), seq: z.number().int() });
+const ack = z.object({ type: z.literal("ack"), seq: z.number().int() });
+const refused = z.object({ type: z.literal("refused"), code: z.string(), message: z.string() });
+
+/** What an agent may send. */
+export const agentMessageSchema = z.discriminatedUnion("type", [hello, nodeReportSchema]);
+/** What the scaler answers an agent. */
+export const scalerMessageSchema = z.discriminatedUnion("type", [welcome, ack, refused]);
+
+export type NodeReport = z.infer<typeof nodeReportSchema>;
+export type PoolReport = z.infer<typeof pool>;
+export type ReplicaReport = z.infer<typeof replica>;
+export type GpuReport = z.infer<typeof gpu>;
+export type RequestHalf = z.infer<typeof requestHalf>;
+export type SourceReport = z.infer<typeof source>;
+export type AgentMessage = z.infer<typeof agentMessageSchema>;
+export type ScalerMessage = z.infer<typeof scalerMessageSchema>;

@@ -1,0 +1,67 @@
+import type { Decision } from "../core/decision.ts";
+
+/**
+ * Scaler → browser. On connect one `snapshot`, then one `frame` per control tick (or second), and a `decision`
+ * for each. The browser trusts its own scaler: types only, so the page stays small.
+ */
+export type PageMessage =
+  | { readonly type: "snapshot"; readonly state: PageState; readonly history: readonly PageFrame[]; readonly decisions: readonly PageDecision[] }
+  | { readonly type: "frame"; readonly frame: PageFrame; readonly state: PageState }
+  | { readonly type: "decision"; readonly decision: PageDecision };
+
+/** `/api/state`: what is known now. */
+export interface PageState {
+  readonly at: number;
+  readonly version: string;
+  readonly policies: readonly PagePolicy[];
+  readonly agents: readonly { readonly node: string; readonly connected: boolean; readonly age: number; readonly reports: number }[];
+}
+
+export interface PagePolicy {
+  readonly name: string;
+  readonly namespace: string;
+  readonly mode: "observe" | "enforce" | "paused";
+  readonly model: string | null;
+  readonly objectives: {
+    readonly ttft: { readonly quantile: number; readonly target: number } | null;
+    readonly itl: { readonly quantile: number; readonly target: number } | null;
+  };
+  readonly budgetGpus: number | null;
+  readonly gpusAllocated: number | null;
+  readonly lastDecision: Decision | null;
+}
+
+/** One point in time of one policy's pools; null = absent at that time, never zero. */
+export interface PageFrame {
+  readonly at: number;
+  readonly policy: string;
+  readonly ttft: { readonly p50: number; readonly p95: number; readonly target: number | null; readonly attainment: number | null } | null;
+  readonly itl: { readonly p50: number; readonly p95: number; readonly target: number | null; readonly attainment: number | null } | null;
+  readonly pools: readonly PagePool[];
+  readonly transfer: { readonly bytesPerSecond: number; readonly failures: number } | null;
+  readonly predicted: { readonly ttft: number | null; readonly itl: number | null };
+}
+
+export interface PagePool {
+  readonly role: "prefill" | "decode";
+  readonly name: string;
+  readonly ready: number | null;
+  readonly starting: number | null;
+  readonly draining: number | null;
+  readonly desired: number | null;
+  readonly waiting: number | null;
+  readonly running: number | null;
+  readonly kvUsage: number | null;
+  readonly limit: number | null;
+  readonly tokensPerSecond: number | null;
+  readonly velocity: number | null;
+  readonly gpu: { readonly sm: number | null; readonly tensor: number | null; readonly dram: number | null; readonly powerWatts: number | null };
+}
+
+export interface PageDecision {
+  readonly policy: string;
+  readonly decision: Decision;
+  /** What was applied, or why not. */
+  readonly outcome: "applied" | "unchanged" | "observe" | "held" | "failed";
+  readonly error?: string;
+}
