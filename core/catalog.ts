@@ -25,7 +25,9 @@ const POLICY_POOL = ["namespace", "policy", "pool", "role"] as const;
 /** Ends at 60 s: past that a request is lost to any user. Dense around usual TTFT targets (0.2–2 s). */
 export const TTFT_BUCKETS = [0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 1.5, 2, 3, 5, 7.5, 10, 20, 40, 60] as const;
 /** Dense around usual ITL targets (10–100 ms). */
-export const ITL_BUCKETS = [0.002, 0.004, 0.006, 0.008, 0.01, 0.015, 0.02, 0.025, 0.03, 0.04, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1, 2.5] as const;
+export const ITL_BUCKETS = [
+  0.002, 0.004, 0.006, 0.008, 0.01, 0.015, 0.02, 0.025, 0.03, 0.04, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1, 2.5,
+] as const;
 const E2E_BUCKETS = [0.1, 0.25, 0.5, 1, 2, 3, 5, 7.5, 10, 15, 20, 30, 45, 60, 120, 300] as const;
 const TRANSFER_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5] as const;
 const SELF_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1] as const;
@@ -34,9 +36,27 @@ const agent = ["agent"] as const;
 const scaler = ["scaler"] as const;
 const fleet = ["fleet"] as const;
 
-const gauge = (name: string, help: string, labels: readonly string[], by: readonly Exporter[]): MetricSpec => ({ name, kind: "gauge", help, labels, by });
-const counter = (name: string, help: string, labels: readonly string[], by: readonly Exporter[]): MetricSpec => ({ name, kind: "counter", help, labels, by });
-const histogram = (name: string, help: string, labels: readonly string[], by: readonly Exporter[], buckets: readonly number[]): MetricSpec => ({ name, kind: "histogram", help, labels, by, buckets });
+const gauge = (name: string, help: string, labels: readonly string[], by: readonly Exporter[]): MetricSpec => ({
+  name,
+  kind: "gauge",
+  help,
+  labels,
+  by,
+});
+const counter = (name: string, help: string, labels: readonly string[], by: readonly Exporter[]): MetricSpec => ({
+  name,
+  kind: "counter",
+  help,
+  labels,
+  by,
+});
+const histogram = (
+  name: string,
+  help: string,
+  labels: readonly string[],
+  by: readonly Exporter[],
+  buckets: readonly number[],
+): MetricSpec => ({ name, kind: "histogram", help, labels, by, buckets });
 
 export const CATALOG = [
   // Agent: latency of the pools on this node.
@@ -54,7 +74,12 @@ export const CATALOG = [
   counter("fulcrum_kv_transfer_bytes_total", "KV cache bytes handed from prefill to decode.", POOL, agent),
   histogram("fulcrum_kv_transfer_seconds", "Duration of one KV transfer.", POOL, agent, TRANSFER_BUCKETS),
   counter("fulcrum_kv_transfer_failures_total", "KV transfers that failed.", POOL, agent),
-  gauge("fulcrum_kv_transfer_bandwidth_bytes_per_second", "KV cache bytes handed over per second of wall time, last interval.", [...POOL, "source", "target"], agent),
+  gauge(
+    "fulcrum_kv_transfer_bandwidth_bytes_per_second",
+    "KV cache bytes handed over per second of wall time, last interval.",
+    [...POOL, "source", "target"],
+    agent,
+  ),
   // Agent: GPUs.
   gauge("fulcrum_gpu_sm_active_ratio", "Share of time at least one warp was active on a multiprocessor.", GPU, agent),
   gauge("fulcrum_gpu_tensor_active_ratio", "Share of cycles the tensor cores were active.", GPU, agent),
@@ -86,25 +111,60 @@ export const CATALOG = [
   gauge("fulcrum_desired_replicas", "Replicas the scaler wants.", POLICY_POOL, scaler),
   gauge("fulcrum_ready_replicas", "Replicas that are ready.", POLICY_POOL, scaler),
   gauge("fulcrum_starting_replicas", "Replicas that were asked for and are not ready yet.", POLICY_POOL, scaler),
-  gauge("fulcrum_recommended_batch_limit", "Batch limit the scaler wants: tokens per pass (prefill), sequences (decode).", [...POLICY_POOL, "limit"], scaler),
+  gauge(
+    "fulcrum_recommended_batch_limit",
+    "Batch limit the scaler wants: tokens per pass (prefill), sequences (decode).",
+    [...POLICY_POOL, "limit"],
+    scaler,
+  ),
   gauge("fulcrum_predicted_ttft_seconds", "TTFT at the objective's quantile that the model predicts for the chosen plan.", POLICY, scaler),
-  gauge("fulcrum_predicted_itl_seconds", "Inter-token latency at the objective's quantile that the model predicts for the chosen plan.", POLICY, scaler),
+  gauge(
+    "fulcrum_predicted_itl_seconds",
+    "Inter-token latency at the objective's quantile that the model predicts for the chosen plan.",
+    POLICY,
+    scaler,
+  ),
   gauge("fulcrum_observed_ttft_seconds", "TTFT of the last control interval, fleet-wide, at a quantile.", [...POLICY, "quantile"], scaler),
-  gauge("fulcrum_observed_itl_seconds", "Inter-token latency of the last control interval, fleet-wide, at a quantile.", [...POLICY, "quantile"], scaler),
+  gauge(
+    "fulcrum_observed_itl_seconds",
+    "Inter-token latency of the last control interval, fleet-wide, at a quantile.",
+    [...POLICY, "quantile"],
+    scaler,
+  ),
   gauge("fulcrum_objective_seconds", "Latency target of the policy.", [...POLICY, "objective", "quantile"], scaler),
   gauge("fulcrum_objective_attainment_ratio", "Share of the last interval's samples within the target.", [...POLICY, "objective"], scaler),
-  counter("fulcrum_objective_requests_total", "Samples judged against the objective: TTFT per request, ITL per token.", [...POLICY, "objective"], scaler),
+  counter(
+    "fulcrum_objective_requests_total",
+    "Samples judged against the objective: TTFT per request, ITL per token.",
+    [...POLICY, "objective"],
+    scaler,
+  ),
   counter("fulcrum_objective_misses_total", "Samples that missed the objective.", [...POLICY, "objective"], scaler),
-  gauge("fulcrum_velocity_tokens_per_second", "Tokens per second that one replica of the pool sustains at its batch limit, as learned.", POLICY_POOL, scaler),
+  gauge(
+    "fulcrum_velocity_tokens_per_second",
+    "Tokens per second that one replica of the pool sustains at its batch limit, as learned.",
+    POLICY_POOL,
+    scaler,
+  ),
   gauge("fulcrum_pool_utilization_ratio", "Demand ÷ capacity of the ready replicas, as the model sees it.", POLICY_POOL, scaler),
   gauge("fulcrum_pool_requests_waiting", "Requests waiting in the pool, all nodes.", POLICY_POOL, scaler),
   gauge("fulcrum_pool_coverage_ratio", "Replicas with fresh reports ÷ ready replicas.", POLICY_POOL, scaler),
   counter("fulcrum_decisions_total", "Control decisions, by leading reason.", [...POLICY, "reason"], scaler),
-  counter("fulcrum_holds_total", "Decisions that left the pools as they are although the model wanted a change, by reason.", [...POLICY, "reason"], scaler),
+  counter(
+    "fulcrum_holds_total",
+    "Decisions that left the pools as they are although the model wanted a change, by reason.",
+    [...POLICY, "reason"],
+    scaler,
+  ),
   counter("fulcrum_scale_actions_total", "Replica changes applied, by direction.", [...POLICY_POOL, "direction"], scaler),
   counter("fulcrum_scale_reversals_total", "Changes of direction of the same pool within 120 s.", POLICY_POOL, scaler),
   counter("fulcrum_scale_failures_total", "Actions that could not be applied.", [...POLICY_POOL], scaler),
-  gauge("fulcrum_model_error_ratio", "Relative error of the latency models against what was delivered, rolling.", [...POLICY, "model"], scaler),
+  gauge(
+    "fulcrum_model_error_ratio",
+    "Relative error of the latency models against what was delivered, rolling.",
+    [...POLICY, "model"],
+    scaler,
+  ),
   gauge("fulcrum_leader", "1 while this scaler may act, else 0.", [], scaler),
   gauge("fulcrum_agents_connected", "Agents connected to this scaler.", [], scaler),
   gauge("fulcrum_agent_report_age_seconds", "Seconds since the node's last report.", ["node"], scaler),

@@ -5,7 +5,12 @@ import type { Decision } from "../core/decision.ts";
  * for each. The browser trusts its own scaler: types only, so the page stays small.
  */
 export type PageMessage =
-  | { readonly type: "snapshot"; readonly state: PageState; readonly history: readonly PageFrame[]; readonly decisions: readonly PageDecision[] }
+  | {
+      readonly type: "snapshot";
+      readonly state: PageState;
+      readonly history: readonly PageFrame[];
+      readonly decisions: readonly PageDecision[];
+    }
   | { readonly type: "frame"; readonly frame: PageFrame; readonly state: PageState }
   | { readonly type: "decision"; readonly decision: PageDecision };
 
@@ -55,7 +60,12 @@ export interface PagePool {
   readonly limit: number | null;
   readonly tokensPerSecond: number | null;
   readonly velocity: number | null;
-  readonly gpu: { readonly sm: number | null; readonly tensor: number | null; readonly dram: number | null; readonly powerWatts: number | null };
+  readonly gpu: {
+    readonly sm: number | null;
+    readonly tensor: number | null;
+    readonly dram: number | null;
+    readonly powerWatts: number | null;
+  };
 }
 
 export interface PageDecision {

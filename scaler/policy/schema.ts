@@ -73,9 +73,7 @@ export const policySpecSchema = z.strictObject({
       interval: duration.default(5),
       scaleUp: direction(0, 1, 15),
       scaleDown: direction(300, 0.25, 60),
-      evidence: z
-        .strictObject({ maxAge: duration.default(10), minCoverage: z.number().gt(0).max(1).default(0.7) })
-        .prefault({}),
+      evidence: z.strictObject({ maxAge: duration.default(10), minCoverage: z.number().gt(0).max(1).default(0.7) }).prefault({}),
     })
     .prefault({}),
   schedule: z

@@ -71,10 +71,30 @@ export interface PlantSink {
   /** A request entered a replica's queue (prefill at arrival; decode when its KV transfer starts). */
   enqueued?(replica: number, request: PlantRequest, at: number): void;
   /** A prefill pass ended: computed tokens, its busy seconds, and the requests that finished their prompt in it. */
-  prefillPass?(replica: number, pass: { readonly at: number; readonly seconds: number; readonly tokens: number; readonly finished: readonly PrefillDone[] }): void;
-  transfer?(transfer: { readonly from: number; readonly to: number; readonly start: number; readonly end: number; readonly bytes: number; readonly failed: boolean; readonly request: PlantRequest }): void;
+  prefillPass?(
+    replica: number,
+    pass: { readonly at: number; readonly seconds: number; readonly tokens: number; readonly finished: readonly PrefillDone[] },
+  ): void;
+  transfer?(transfer: {
+    readonly from: number;
+    readonly to: number;
+    readonly start: number;
+    readonly end: number;
+    readonly bytes: number;
+    readonly failed: boolean;
+    readonly request: PlantRequest;
+  }): void;
   /** `steps` equal decode steps ended at `at` (fast-forwarded when nothing joined or left in between). */
-  decodeSteps?(replica: number, run: { readonly at: number; readonly steps: number; readonly stepSeconds: number; readonly sequences: number; readonly kvTokens: number }): void;
+  decodeSteps?(
+    replica: number,
+    run: {
+      readonly at: number;
+      readonly steps: number;
+      readonly stepSeconds: number;
+      readonly sequences: number;
+      readonly kvTokens: number;
+    },
+  ): void;
   /** The first token reached the user. */
   firstToken?(replica: number, request: PlantRequest, at: number, ttft: number): void;
   finished?(record: RequestRecord): void;
