@@ -36,27 +36,30 @@ const agent = ["agent"] as const;
 const scaler = ["scaler"] as const;
 const fleet = ["fleet"] as const;
 
-const gauge = (name: string, help: string, labels: readonly string[], by: readonly Exporter[]): MetricSpec => ({
+// Names, kinds and labels stay literal types: a dashboard that rates a gauge or groups by a label the metric lacks does not compile.
+type Labels = readonly string[];
+
+const gauge = <const N extends string, const L extends Labels>(name: N, help: string, labels: L, by: readonly Exporter[]) => ({
   name,
-  kind: "gauge",
+  kind: "gauge" as const,
   help,
   labels,
   by,
 });
-const counter = (name: string, help: string, labels: readonly string[], by: readonly Exporter[]): MetricSpec => ({
+const counter = <const N extends string, const L extends Labels>(name: N, help: string, labels: L, by: readonly Exporter[]) => ({
   name,
-  kind: "counter",
+  kind: "counter" as const,
   help,
   labels,
   by,
 });
-const histogram = (
-  name: string,
+const histogram = <const N extends string, const L extends Labels>(
+  name: N,
   help: string,
-  labels: readonly string[],
+  labels: L,
   by: readonly Exporter[],
   buckets: readonly number[],
-): MetricSpec => ({ name, kind: "histogram", help, labels, by, buckets });
+) => ({ name, kind: "histogram" as const, help, labels, by, buckets });
 
 export const CATALOG = [
   // Agent: latency of the pools on this node.
