@@ -1,0 +1,97 @@
+import { decodeSeconds, prefillSeconds } from "../../core/latency-model.ts";
+import type { Models } from "../learn/learn.ts";
+import type { Demand } from "./demand.ts";
+import { normalQuantile, waiting } from "./queueing.ts";
+
+export interface Plan {
+  readonly prefill: number;
+  readonly decode: number;
+}
+
+/** What does not change from plan to plan within one tick. */
+export interface Situation {
+  readonly demand: Demand;
+  readonly models: Models;
+  /** Capacity factors from attainment. */
+  readonly trim: { readonly prefill: number; readonly decode: number };
+  readonly quantile: { readonly ttft: number; readonly itl: number };
+  /** Prompt tokens that will still be queued when new capacity can be there, and the time to clear them in. */
+  readonly backlog: { readonly tokens: number; readonly within: number };
+  readonly limits: { readonly maxBatchedTokens: number; readonly maxNumSeqs: number };
+  /** Share of capacity kept free. */
+  readonly headroom: number;
+}
+
+export interface Prediction {
+  readonly ttft: number;
+  readonly itl: number;
+  /** Utilisation of each pool, 1 = the model's capacity. */
+  readonly rho: { readonly prefill: number; readonly decode: number };
+  /** TTFT of a long prompt on an idle fleet: no number of replicas goes below it. */
+  readonly ttftFloor: number;
+  /** Mean sequences per decode replica. */
+  readonly batch: number;
+}
+
+/** Predicted latency quantiles of a plan: queue wait + prefill + KV transfer + decode admission + first step. */
+export function predict(plan: Plan, s: Situation): Prediction {
+  const decode = predictDecode(plan.decode, s);
+  const prefill = predictPrefill(plan.prefill, s);
+  const step = Number.isFinite(decode.itl) ? decode.itl : 0;
+  const fixed = s.models.transfer + step;
+  return {
+    ttft: prefill.ttft + fixed + decode.admission,
+    itl: decode.itl,
+    rho: { prefill: prefill.rho, decode: decode.rho },
+    ttftFloor: prefill.floor + s.models.transfer + s.models.decode.d0,
+    batch: decode.batch,
+  };
+}
+
+/** Tokens per second that one prefill replica sustains at its batch budget: V = b/t(b), attention at the mean length. */
+export function prefillVelocity(s: Pick<Situation, "demand" | "models" | "limits">): number {
+  const m = s.models.prefill;
+  const l = s.demand.lengths;
+  const pass = Math.max(s.limits.maxBatchedTokens, 1);
+  const attended = l.isl * l.spread;
+  return pass / prefillSeconds(m, pass, pass * attended);
+}
+
+function predictPrefill(replicas: number, s: Situation): { ttft: number; rho: number; floor: number } {
+  const { demand, models } = s;
+  const l = demand.lengths;
+  const capacity = replicas * prefillVelocity(s) * s.trim.prefill * (1 - s.headroom);
+  const offered = demand.prefillTokens + s.backlog.tokens / s.backlog.within;
+  const rho = capacity > 0 ? offered / capacity : Infinity;
+  const one = prefillSeconds(models.prefill, l.uncached, l.uncached * l.isl);
+  const long = prefillSeconds(models.prefill, l.uncachedP95, l.uncachedP95 * (l.uncachedP95 / Math.max(1 - l.cacheShare, 0.01)));
+  const wait = waiting({
+    servers: replicas,
+    rho,
+    service: one / s.trim.prefill,
+    arrivalScv: demand.burstiness,
+    serviceScv: Math.max(0, l.spread - 1),
+    quantile: s.quantile.ttft,
+  });
+  // The quantile of a sum is below the sum of quantiles: either the prompt is long or the wait is.
+  return { ttft: Math.max(long + wait.mean, one + wait.tail), rho, floor: long };
+}
+
+function predictDecode(replicas: number, s: Situation): { itl: number; rho: number; admission: number; batch: number } {
+  const m = s.models.decode;
+  const context = Math.max(s.demand.lengths.context, 1);
+  const perReplica = s.demand.decodeTokens / Math.max(replicas, 1) / (s.trim.decode * (1 - s.headroom));
+  const slope = m.d1 + m.d2 * context;
+  // Fixed point of B = r·t(B): a replica makes B/t(B) tokens per second, at most 1/slope.
+  const left = 1 - perReplica * slope;
+  if (left <= 0.02) return { itl: Infinity, rho: Math.max(1, perReplica * slope), admission: Infinity, batch: Infinity };
+  const batch = (perReplica * m.d0) / left;
+  const crowded = batch + normalQuantile(s.quantile.itl) * Math.sqrt(batch);
+  const room = Math.min(s.limits.maxNumSeqs, (0.9 * s.models.kvCapacity) / context);
+  const running = Math.min(crowded, room);
+  const itl = decodeSeconds(m, running, running * context);
+  // Past its room a replica makes requests wait for a slot: about the excess share of a request's life.
+  const life = (s.demand.lengths.osl ?? 100) * itl;
+  const admission = crowded > room ? ((crowded - room) / room) * life : 0;
+  return { itl, rho: batch / Math.max(room, 1), admission, batch };
+}

@@ -1,0 +1,139 @@
+import type { Observation } from "../../core/observation.ts";
+import { addEwma, emptyEwma, ewmaMean, type Ewma } from "./ewma.ts";
+
+/**
+ * What the traffic looks like: rates as fast and slow means, lengths as ratios of means (so that they are
+ * weighted by requests and tokens, not by intervals).
+ */
+export interface Workload {
+  readonly fast: Rates;
+  readonly slow: Rates;
+  /** Arrivals per second of the last intervals, for burstiness (bounded ring, oldest first). */
+  readonly arrivals: readonly number[];
+  /** Seconds of one entry of `arrivals`. */
+  readonly span: number;
+  readonly islMean: Ewma;
+  readonly islP50: Ewma;
+  readonly islP95: Ewma;
+  readonly oslMean: Ewma;
+  /** Mean resident KV tokens of one decoding sequence. */
+  readonly context: Ewma;
+}
+
+interface Rates {
+  readonly arrivals: Ewma;
+  readonly input: Ewma;
+  readonly uncached: Ewma;
+  readonly output: Ewma;
+}
+
+const noRates: Rates = { arrivals: emptyEwma, input: emptyEwma, uncached: emptyEwma, output: emptyEwma };
+
+/** Fast enough to follow a burst within two 5 s intervals. */
+export const FAST_TAU = 10;
+/** Slow enough that Poisson noise of a few requests per second averages out. */
+export const SLOW_TAU = 60;
+const LENGTH_TAU = 30;
+const RING = 60;
+
+export const emptyWorkload: Workload = {
+  fast: noRates,
+  slow: noRates,
+  arrivals: [],
+  span: 0,
+  islMean: emptyEwma,
+  islP50: emptyEwma,
+  islP95: emptyEwma,
+  oslMean: emptyEwma,
+  context: emptyEwma,
+};
+
+/** Folds one interval's evidence in; what is missing leaves its mean as it was. */
+export function learnWorkload(w: Workload, o: Observation): Workload {
+  const p = o.pools.prefill?.interval;
+  const d = o.pools.decode?.interval;
+  const span = p?.seconds ?? d?.seconds ?? 0;
+  if (!(span > 0)) return w;
+  const arrivals = rate(p?.arrivals, span);
+  const input = rate(p?.inputTokens, span);
+  const cached = rate(p?.cachedTokens, span) ?? 0;
+  const uncached = input === undefined ? undefined : Math.max(0, input - cached);
+  const output = rate(d?.outputTokens, d?.seconds ?? span);
+  const update = (r: Rates, tau: number): Rates => ({
+    arrivals: fold(r.arrivals, arrivals, span, tau),
+    input: fold(r.input, input, span, tau),
+    uncached: fold(r.uncached, uncached, span, tau),
+    output: fold(r.output, output, span, tau),
+  });
+  const isl = p?.isl;
+  const islWeight = span * Math.min(1, (p?.arrivals ?? 0) / 5);
+  const oslWeight = span * Math.min(1, (d?.finished ?? 0) / 5);
+  const steps = d?.steps;
+  return {
+    fast: update(w.fast, FAST_TAU),
+    slow: update(w.slow, SLOW_TAU),
+    arrivals: arrivals === undefined ? w.arrivals : [...w.arrivals, arrivals].slice(-RING),
+    span,
+    islMean: fold(w.islMean, isl?.mean, islWeight, LENGTH_TAU),
+    islP50: fold(w.islP50, isl?.p50, islWeight, LENGTH_TAU),
+    islP95: fold(w.islP95, isl === undefined ? undefined : p95Of(isl.p90, isl.p99), islWeight, LENGTH_TAU),
+    oslMean: fold(w.oslMean, d?.osl?.mean ?? ratioOf(d?.outputTokens, d?.finished), oslWeight, LENGTH_TAU),
+    context: fold(w.context, ratioOf(steps?.kvTokens, steps?.sequences), span, LENGTH_TAU),
+  };
+}
+
+/** Quantile between two known ones, straight in log length: prompt lengths are close to lognormal in the tail. */
+function p95Of(p90: number, p99: number): number {
+  if (!(p90 > 0) || !(p99 >= p90)) return Math.max(p90, p99);
+  // z(0.95) lies 0.348 of the way from z(0.90) to z(0.99).
+  return p90 * (p99 / p90) ** 0.348;
+}
+
+const rate = (amount: number | undefined, span: number): number | undefined => (amount === undefined ? undefined : amount / span);
+
+const ratioOf = (a: number | undefined, b: number | undefined): number | undefined =>
+  a === undefined || b === undefined || !(b > 0) ? undefined : a / b;
+
+const fold = (e: Ewma, value: number | undefined, span: number, tau: number): Ewma =>
+  value === undefined || !Number.isFinite(value) || !(span > 0) ? e : addEwma(e, value, span, tau);
+
+/** Lengths as the planner uses them; undefined before any request was seen. */
+export interface Lengths {
+  /** Mean prompt, and mean prompt tokens that must be computed. */
+  readonly isl: number;
+  readonly uncached: number;
+  /** 95th percentile prompt tokens that must be computed. */
+  readonly uncachedP95: number;
+  /** E[L²] ÷ E[L]² of prompts. */
+  readonly spread: number;
+  readonly osl: number | undefined;
+  /** Mean KV tokens of a decoding sequence. */
+  readonly context: number;
+  readonly cacheShare: number;
+}
+
+export function lengths(w: Workload): Lengths | undefined {
+  const arrivals = ewmaMean(w.slow.arrivals);
+  const input = ewmaMean(w.slow.input);
+  const uncachedRate = ewmaMean(w.slow.uncached);
+  const seen = ewmaMean(w.islMean);
+  const isl = seen ?? (arrivals !== undefined && arrivals > 0 && input !== undefined ? input / arrivals : undefined);
+  if (isl === undefined || !(isl > 0)) return undefined;
+  const cacheShare = input !== undefined && input > 0 && uncachedRate !== undefined ? clamp(1 - uncachedRate / input, 0, 0.99) : 0;
+  const p50 = ewmaMean(w.islP50) ?? isl;
+  // Lognormal: E[L²]/E[L]² = e^(σ²) = (mean/median)². Bounded: a median of 1 token must not explode it.
+  const spread = clamp((isl / Math.max(p50, 1)) ** 2, 1, 20);
+  const p95 = Math.max(ewmaMean(w.islP95) ?? isl * 2, isl);
+  const osl = ewmaMean(w.oslMean);
+  return {
+    isl,
+    uncached: isl * (1 - cacheShare),
+    uncachedP95: p95 * (1 - cacheShare),
+    spread,
+    osl,
+    context: ewmaMean(w.context) ?? isl + (osl ?? 0) / 2,
+    cacheShare,
+  };
+}
+
+export const clamp = (x: number, low: number, high: number): number => Math.min(high, Math.max(low, x));
