@@ -48,20 +48,22 @@ export const policySpecSchema = z.strictObject({
     headroom: z.number().min(0).max(0.9).default(0.15),
   }),
   budget: z.strictObject({ gpus: z.number().int().min(1).optional() }).prefault({}),
-  pools: z.strictObject({
-    prefill: z
-      .strictObject({
-        ...poolBase,
-        batch: z.strictObject({ maxBatchedTokens: range(512, 16384).prefault({}), apply }).prefault({}),
-      })
-      .prefault({}),
-    decode: z
-      .strictObject({
-        ...poolBase,
-        batch: z.strictObject({ maxNumSeqs: range(8, 512).prefault({}), apply }).prefault({}),
-      })
-      .prefault({}),
-  }),
+  pools: z
+    .strictObject({
+      prefill: z
+        .strictObject({
+          ...poolBase,
+          batch: z.strictObject({ maxBatchedTokens: range(512, 16384).prefault({}), apply }).prefault({}),
+        })
+        .prefault({}),
+      decode: z
+        .strictObject({
+          ...poolBase,
+          batch: z.strictObject({ maxNumSeqs: range(8, 512).prefault({}), apply }).prefault({}),
+        })
+        .prefault({}),
+    })
+    .prefault({}),
   ratio: z
     .strictObject({
       prefillPerDecode: z.strictObject({ min: z.number().gt(0), max: z.number().gt(0) }),
