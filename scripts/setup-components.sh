@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Finds or fetches the programs the tests run against: Prometheus with promtool, Alertmanager, headless Chromium.
-# Prometheus and Alertmanager are unpacked from Debian's packages into a cache inside node_modules: nothing is installed,
+# Finds or fetches the programs the tests run against: Prometheus with promtool, Alertmanager, kubectl, headless Chromium.
+# All but Chromium are unpacked from Debian's packages into a cache inside node_modules: nothing is installed,
 # no service is started. Chromium needs dozens of libraries and fonts, so it is installed, and only where we are root.
 # Whatever cannot be had is named; tests that need it are skipped by name (test/support/components.ts). Always exits 0.
 set -uo pipefail
@@ -58,6 +58,7 @@ install_chromium() {
 
 has FULCRUM_PROMETHEUS prometheus && has FULCRUM_PROMTOOL promtool || fetch prometheus || missing+=("prometheus and promtool")
 has FULCRUM_ALERTMANAGER prometheus-alertmanager alertmanager || fetch prometheus-alertmanager || missing+=("alertmanager")
+has FULCRUM_KUBECTL kubectl || fetch kubernetes-client || missing+=("kubectl")
 has FULCRUM_CHROMIUM chromium-headless-shell chromium chromium-browser google-chrome || install_chromium || missing+=("chromium")
 
 for name in ${missing[@]+"${missing[@]}"}; do
