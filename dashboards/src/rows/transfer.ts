@@ -1,0 +1,49 @@
+import { aggregate, gauge, observations, quantile, rate } from "../promql.ts";
+import { graph, NEUTRAL } from "../panels.ts";
+import { POOL } from "../scope.ts";
+
+export const transfer = [
+  graph({
+    title: "KV transfer bandwidth",
+    description:
+      "KV cache bytes handed from prefill to decode per second of wall time. Source and target nodes where the engine names them.",
+    unit: "Bps",
+    queries: [
+      {
+        expr: aggregate<"fulcrum_kv_transfer_bandwidth_bytes_per_second">(
+          "sum",
+          ["role", "pool", "source", "target"],
+          gauge("fulcrum_kv_transfer_bandwidth_bytes_per_second", POOL),
+        ),
+        legend: "{{role}} {{pool}} {{source}} → {{target}}",
+      },
+    ],
+    thresholds: NEUTRAL,
+  }),
+  graph({
+    title: "KV transfer duration",
+    description: "Duration of one transfer. It is part of the time to first token.",
+    unit: "s",
+    queries: [
+      { expr: quantile(0.5, "fulcrum_kv_transfer_seconds", ["role", "pool"], POOL), legend: "{{role}} {{pool}} p50" },
+      { expr: quantile(0.95, "fulcrum_kv_transfer_seconds", ["role", "pool"], POOL), legend: "{{role}} {{pool}} p95" },
+    ],
+    thresholds: NEUTRAL,
+  }),
+  graph({
+    title: "KV transfers and failures",
+    description: "Transfers completed and transfers failed per second. A failed transfer costs its request a second prefill, or an error.",
+    unit: "ops",
+    queries: [
+      {
+        expr: aggregate<"fulcrum_kv_transfer_seconds">("sum", ["role", "pool"], observations("fulcrum_kv_transfer_seconds", POOL)),
+        legend: "{{role}} {{pool}} completed",
+      },
+      {
+        expr: aggregate<"fulcrum_kv_transfer_failures_total">("sum", ["role", "pool"], rate("fulcrum_kv_transfer_failures_total", POOL)),
+        legend: "{{role}} {{pool}} failed",
+      },
+    ],
+    thresholds: NEUTRAL,
+  }),
+] as const;
