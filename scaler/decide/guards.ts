@@ -1,0 +1,182 @@
+import type { Reason, ReasonCode } from "../../core/decision.ts";
+import type { PolicySpec } from "../policy/schema.ts";
+import type { EvidenceLevel } from "./evidence.ts";
+import type { Plan } from "./predict.ts";
+
+const ROLES = ["prefill", "decode"] as const;
+type Role = (typeof ROLES)[number];
+
+/** When the pools last changed size, from what was observed (so that changes by others count too). */
+export interface Changes {
+  readonly up: Readonly<Record<Role, number | null>>;
+  readonly down: Readonly<Record<Role, number | null>>;
+}
+
+export interface GuardContext {
+  readonly at: number;
+  readonly spec: PolicySpec;
+  readonly current: Plan;
+  readonly evidence: EvidenceLevel;
+  /** When this controller started to see the fleet. */
+  readonly startedAt: number;
+  readonly changes: Changes;
+  /** GPUs that may be used now: the budget, or less while the cluster cannot schedule more. */
+  readonly gpus: number;
+  /** The proposal trades replicas of one pool for the other under the budget. */
+  readonly conversion: boolean;
+  /** Scheduled floors in force now. */
+  readonly floors: { readonly prefill: number; readonly decode: number };
+  /** Predicted and delivered latency are close enough to the targets to leave the pools alone. */
+  readonly nearEnough: boolean;
+}
+
+type Guard = (plan: Plan, c: GuardContext) => { readonly plan: Plan; readonly reasons: readonly Reason[] };
+
+/** Applies the guardrails in their fixed order; each that changes the plan says so. */
+export function guard(plan: Plan, c: GuardContext): { readonly plan: Plan; readonly reasons: readonly Reason[] } {
+  const reasons: Reason[] = [];
+  for (const step of ORDER) {
+    const result = step(plan, c);
+    plan = result.plan;
+    reasons.push(...result.reasons);
+  }
+  return { plan, reasons };
+}
+
+/** Runs a per-pool rule and reports the pools it changed under one code. */
+function perPool(code: ReasonCode, rule: (role: Role, wanted: number, c: GuardContext) => { replicas: number; why: string }): Guard {
+  return (plan, c) => {
+    const next = { ...plan };
+    const reasons: Reason[] = [];
+    for (const role of ROLES) {
+      const { replicas, why } = rule(role, plan[role], c);
+      if (replicas === plan[role]) continue;
+      next[role] = replicas;
+      reasons.push({ code, text: `${role}: ${plan[role]} → ${replicas}, ${why}`, numbers: { wanted: plan[role], allowed: replicas } });
+    }
+    return { plan: next, reasons };
+  };
+}
+
+const partialEvidence = perPool("partial-evidence", (role, wanted, c) => ({
+  replicas: c.evidence === "full" ? wanted : Math.max(wanted, c.current[role]),
+  why: "with part of the replicas unseen nothing scales down",
+}));
+
+const panicStart = perPool("panic-start", (role, wanted, c) => {
+  const seen = c.at - c.startedAt;
+  const window = c.spec.behavior.scaleDown.stabilization;
+  return {
+    replicas: seen < window ? Math.max(wanted, c.current[role]) : wanted,
+    why: `nothing scales down before a full window was seen (${seen.toFixed(0)} of ${window} s)`,
+  };
+});
+
+const scheduled = perPool("scheduled-floor", (role, wanted, c) => ({
+  replicas: Math.max(wanted, c.floors[role]),
+  why: "the schedule asks for at least this many now",
+}));
+
+const minimum = perPool("min-replicas", (role, wanted, c) => ({
+  replicas: Math.max(wanted, c.spec.pools[role].replicas.min),
+  why: "the policy's minimum",
+}));
+
+const maximum = perPool("max-replicas", (role, wanted, c) => ({
+  replicas: Math.min(wanted, c.spec.pools[role].replicas.max ?? wanted),
+  why: "the policy's maximum",
+}));
+
+/** Growth that does not fit is cut, the larger growth first; what runs already is never cut here. */
+const budget: Guard = (plan, c) => {
+  const gpus = { prefill: c.spec.pools.prefill.gpusPerReplica, decode: c.spec.pools.decode.gpusPerReplica };
+  const used = (p: Plan): number => p.prefill * gpus.prefill + p.decode * gpus.decode;
+  const next = { ...plan };
+  while (used(next) > c.gpus) {
+    const growth = { prefill: next.prefill - c.current.prefill, decode: next.decode - c.current.decode };
+    const cut: Role = growth.prefill >= growth.decode ? "prefill" : "decode";
+    if (growth[cut] <= 0) break;
+    next[cut] -= 1;
+  }
+  if (next.prefill === plan.prefill && next.decode === plan.decode) return { plan, reasons: [] };
+  const code = c.gpus < (c.spec.budget.gpus ?? Infinity) ? "unschedulable" : "budget";
+  const text = `prefill ${plan.prefill} and decode ${plan.decode} need ${used(plan)} GPUs, ${c.gpus} may be used: prefill ${next.prefill}, decode ${next.decode}`;
+  return { plan: next, reasons: [{ code, text, numbers: { needed: used(plan), allowed: c.gpus } }] };
+};
+
+const stepLimit = perPool("step-limit", (role, wanted, c) => {
+  const now = c.current[role];
+  const up = Math.max(1, Math.ceil(now * c.spec.behavior.scaleUp.step));
+  const down = Math.max(1, Math.floor(now * c.spec.behavior.scaleDown.step));
+  return {
+    replicas: Math.min(now + up, Math.max(now - down, wanted)),
+    why: `at most ${up} up or ${down} down in one step`,
+  };
+});
+
+const cooldown = perPool("cooldown", (role, wanted, c) => {
+  const now = c.current[role];
+  const since = (t: number | null): number => (t === null ? Infinity : c.at - t);
+  const up = since(c.changes.up[role]);
+  const down = Math.min(up, since(c.changes.down[role]));
+  const { scaleUp, scaleDown } = c.spec.behavior;
+  if (wanted > now && up < scaleUp.cooldown)
+    return { replicas: now, why: `scaled up ${up.toFixed(0)} s ago, cool-down is ${scaleUp.cooldown} s` };
+  if (wanted < now && down < scaleDown.cooldown)
+    return { replicas: now, why: `changed ${down.toFixed(0)} s ago, cool-down is ${scaleDown.cooldown} s` };
+  return { replicas: wanted, why: "" };
+});
+
+const deadBand = perPool("dead-band", (role, wanted, c) => ({
+  replicas: c.nearEnough && wanted === c.current[role] + 1 ? c.current[role] : wanted,
+  why: "predicted within 5 % of the target and delivered within it: not worth a replica",
+}));
+
+/** Only ever adds to the smaller side, and only when it fits; otherwise the change is not made. */
+const ratioBounds: Guard = (plan, c) => {
+  const bounds = c.spec.ratio?.prefillPerDecode;
+  if (bounds === undefined) return { plan, reasons: [] };
+  const share = plan.prefill / plan.decode;
+  if (share >= bounds.min && share <= bounds.max) return { plan, reasons: [] };
+  const next =
+    share > bounds.max
+      ? { ...plan, decode: Math.ceil(plan.prefill / bounds.max) }
+      : { ...plan, prefill: Math.ceil(plan.decode * bounds.min) };
+  const { prefill, decode } = c.spec.pools;
+  const fits =
+    next.prefill * prefill.gpusPerReplica + next.decode * decode.gpusPerReplica <= c.gpus &&
+    next.prefill <= (prefill.replicas.max ?? Infinity) &&
+    next.decode <= (decode.replicas.max ?? Infinity);
+  const settled = fits ? next : c.current;
+  if (settled.prefill === plan.prefill && settled.decode === plan.decode) return { plan, reasons: [] };
+  const text = `prefill:decode ${plan.prefill}:${plan.decode} leaves ${bounds.min}–${bounds.max}: ${settled.prefill}:${settled.decode}`;
+  return { plan: settled, reasons: [{ code: "ratio-bounds", text, numbers: { share, min: bounds.min, max: bounds.max } }] };
+};
+
+/** Half of a trade is worse than none: when a guard stopped one side of a conversion, the other stays too. */
+const wholeTrade: Guard = (plan, c) => {
+  if (!c.conversion) return { plan, reasons: [] };
+  const shrinks = plan.prefill < c.current.prefill || plan.decode < c.current.decode;
+  const grows = plan.prefill > c.current.prefill || plan.decode > c.current.decode;
+  if (shrinks === grows || (grows && !shrinks)) return { plan, reasons: [] };
+  return {
+    plan: c.current,
+    reasons: [{ code: "cooldown", text: "the growing half of the conversion must wait, so the shrinking half waits too" }],
+  };
+};
+
+const ORDER: readonly Guard[] = [
+  partialEvidence,
+  panicStart,
+  scheduled,
+  minimum,
+  maximum,
+  budget,
+  stepLimit,
+  cooldown,
+  deadBand,
+  ratioBounds,
+  wholeTrade,
+  // A trade that lost its shrinking half must fit again.
+  budget,
+];

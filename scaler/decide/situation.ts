@@ -1,0 +1,68 @@
+import type { Observation } from "../../core/observation.ts";
+import { models, type Learned } from "../learn/learn.ts";
+import type { PolicySpec } from "../policy/schema.ts";
+import { decodeBatch, prefillBudget } from "./batch.ts";
+import type { Demand } from "./demand.ts";
+import type { FulcrumState } from "./state.ts";
+import { prefillVelocity, type Situation } from "./predict.ts";
+
+/** Backlog is cleared within this many seconds at the earliest: faster would buy replicas for one burst. */
+const CLEAR_WITHIN = 15;
+
+/** Gathers what predictions need: models, trims, batch limits in force, and the backlog at readiness. */
+export function situate(state: FulcrumState, learned: Learned, demand: Demand, o: Observation, spec: PolicySpec): Situation {
+  const m = models(learned, state.prior);
+  const limits = limitsInForce(m, demand, o, spec);
+  const trim = { prefill: state.trim.prefill.factor, decode: state.trim.decode.factor };
+  const velocity = prefillVelocity({ demand, models: m, limits }) * trim.prefill;
+  const queued = o.pools.prefill?.queue;
+  const waitingTokens = queued?.tokens ?? (queued?.requests ?? 0) * demand.lengths.uncached;
+  const lead = learned.lead.prefill.value;
+  const serving = servingShare(o.pools.prefill?.replicas, lead);
+  const atReadiness = Math.max(0, waitingTokens + (demand.prefillTokens - serving * velocity) * lead);
+  const decodeQueue = (o.pools.decode?.queue?.requests ?? 0) * (demand.lengths.osl ?? 0);
+  return {
+    demand: { ...demand, decodeTokens: demand.decodeTokens + decodeQueue / CLEAR_WITHIN },
+    models: m,
+    trim,
+    quantile: { ttft: spec.objectives.ttft?.quantile ?? 0.95, itl: spec.objectives.itl?.quantile ?? 0.95 },
+    backlog: { tokens: waitingTokens > 0 ? atReadiness : 0, within: CLEAR_WITHIN },
+    limits,
+    headroom: spec.objectives.headroom,
+  };
+}
+
+/** Ready replicas, and starting ones for the share of the lead time they will already serve. */
+function servingShare(
+  r: { readonly ready: number; readonly starting: readonly { readonly age: number }[] } | undefined,
+  lead: number,
+): number {
+  if (r === undefined) return 0;
+  const soon = r.starting.reduce((sum, s) => sum + Math.min(1, Math.max(0, s.age / Math.max(lead, 1e-9))), 0);
+  return r.ready + soon;
+}
+
+function limitsInForce(m: Situation["models"], demand: Demand, o: Observation, spec: PolicySpec): Situation["limits"] {
+  const { prefill, decode } = spec.pools;
+  const itl = spec.objectives.itl?.target ?? Infinity;
+  const best = decodeBatch(m.decode, itl, demand.lengths.context, m.kvCapacity);
+  const wanted = {
+    maxBatchedTokens: prefillBudget(m.prefill, 0.8, prefill.batch.maxBatchedTokens),
+    maxNumSeqs: Math.min(Math.max(Math.floor(best), decode.batch.maxNumSeqs.min), decode.batch.maxNumSeqs.max),
+  };
+  // A limit that we only recommend is not in force: predict with the engine's own.
+  return {
+    maxBatchedTokens:
+      prefill.batch.apply === "live" ? wanted.maxBatchedTokens : (o.pools.prefill?.limits?.maxBatchedTokens ?? wanted.maxBatchedTokens),
+    maxNumSeqs: decode.batch.apply === "live" ? wanted.maxNumSeqs : (o.pools.decode?.limits?.maxNumSeqs ?? wanted.maxNumSeqs),
+  };
+}
+
+/** Output tokens per second of one decode replica at the batch that meets ITL: B/t(B). */
+export function decodeVelocity(s: Situation, itl: number): number {
+  const context = Math.max(s.demand.lengths.context, 1);
+  const b = Math.min(decodeBatch(s.models.decode, itl, context, s.models.kvCapacity), s.limits.maxNumSeqs);
+  return b / (s.models.decode.d0 + (s.models.decode.d1 + s.models.decode.d2 * context) * b);
+}
+
+export const modelErrors = (l: Learned): { prefill: number; decode: number } => ({ prefill: l.prefill.error, decode: l.decode.error });

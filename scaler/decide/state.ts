@@ -1,0 +1,31 @@
+import type { Learned } from "../learn/learn.ts";
+import type { Trim } from "../learn/trim.ts";
+import type { Demand } from "./demand.ts";
+import type { Changes } from "./guards.ts";
+import type { Plan } from "./predict.ts";
+import type { Prior } from "./controller.types.ts";
+
+/** Everything the controller remembers between ticks. Plain JSON: journalled, checkpointed, digested. */
+export interface FulcrumState {
+  readonly prior: Prior;
+  /** When this controller began to see the fleet; a restart begins anew. */
+  readonly startedAt: number;
+  readonly learned: Learned;
+  readonly trim: { readonly prefill: Trim; readonly decode: Trim };
+  /** Demand of the scale-down stabilization window, oldest first. */
+  readonly window: readonly { readonly at: number; readonly demand: Demand }[];
+  readonly changes: Changes;
+  readonly lastPaid: Plan | null;
+  readonly unschedulableUntil: number;
+  readonly insight: Insight | null;
+}
+
+/** What the last tick believed, for metrics and the page. */
+export interface Insight {
+  readonly velocity: { readonly prefill: number; readonly decode: number };
+  readonly utilization: { readonly prefill: number; readonly decode: number };
+  readonly modelError: { readonly prefill: number; readonly decode: number };
+  readonly leadTime: { readonly prefill: number; readonly decode: number };
+  readonly trim: { readonly prefill: number; readonly decode: number };
+  readonly demand: { readonly arrivals: number; readonly prefillTokens: number; readonly decodeTokens: number };
+}
