@@ -125,6 +125,8 @@ export interface Plant {
   replicas(): readonly PlantReplica[];
   desired(role: PlantRole): number;
   unschedulable(role: PlantRole): number;
+  /** Requests no replica of this role has taken yet: none is ready, or (decode) none has KV room. */
+  unrouted(role: PlantRole): number;
   /** GPU seconds paid for so far (from the start of a replica until it is gone). */
   gpuSeconds(): number;
   inFlight(): number;

@@ -1,0 +1,168 @@
+import { allocated, evictSequences } from "./decode.ts";
+import { Fifo } from "./fifo.ts";
+import { Heap } from "./heap.ts";
+import { restart, type Job } from "./job.ts";
+import { dropTransfersFrom, dropTransfersTo } from "./link.ts";
+import { evictPrompts } from "./prefill.ts";
+import type { PlantPhase, PlantRole } from "./plant.types.ts";
+import { PrefixCache } from "./prefix-cache.ts";
+import { viewReplica } from "./view.ts";
+import { schedule, type DecodeReplica, type PrefillReplica, type Replica, type World } from "./world.ts";
+
+/** Sets a pool's wanted size and starts, cancels or drains the difference. */
+export function scalePool(world: World, role: PlantRole, replicas: number): void {
+  world.desired[role] = replicas;
+  reconcile(world, role);
+}
+
+export function startInitial(world: World, role: PlantRole): void {
+  world.desired[role] = world.config[role].replicas;
+  reconcile(world, role, 0);
+}
+
+function reconcile(world: World, role: PlantRole, leadTime: number = world.config[role].leadTime): void {
+  const pool: readonly Replica[] = world[role];
+  const kept = () => pool.filter((replica) => replica.phase !== "draining").length;
+  let surplus = kept() + countPending(world, role) - world.desired[role];
+  for (; surplus < 0; surplus += 1) world.pending.push(role);
+  for (; surplus > 0; surplus -= 1) dropOne(world, role);
+  startPending(world, leadTime);
+}
+
+export const countPending = (world: World, role: PlantRole): number => world.pending.filter((other) => other === role).length;
+
+/** Starts what waits for GPUs, oldest first; one that does not fit does not hold up a smaller one behind it. */
+export function startPending(world: World, leadTime?: number): void {
+  if (world.pending.length === 0) return;
+  const still: PlantRole[] = [];
+  for (const role of world.pending) {
+    const gpus = world.config[role].gpusPerReplica;
+    if (world.gpusUsed + gpus > world.config.gpus) still.push(role);
+    else start(world, role, gpus, leadTime ?? world.config[role].leadTime);
+  }
+  world.pending = still;
+}
+
+function start(world: World, role: PlantRole, gpus: number, leadTime: number): void {
+  world.gpusUsed += gpus;
+  world.nextReplica += 1;
+  const base = { id: world.nextReplica, gpus, createdAt: world.now, readyAt: world.now + leadTime, gone: false, epoch: 0 };
+  const replica = role === "prefill" ? createPrefill(world, base) : createDecode(base);
+  if (replica.role === "prefill") world.prefill.push(replica);
+  else world.decode.push(replica);
+  enter(world, replica, leadTime > 0 ? "starting" : "ready");
+  if (leadTime > 0) schedule(world, replica.readyAt, "ready", replica);
+}
+
+type Base = Pick<Replica, "id" | "gpus" | "createdAt" | "readyAt" | "gone" | "epoch">;
+
+function createPrefill(world: World, base: Base): PrefillReplica {
+  return {
+    ...base,
+    role: "prefill",
+    phase: "starting",
+    queue: new Fifo(),
+    cache: new PrefixCache(world.config.kvCapacityTokens),
+    batch: [],
+    passStart: 0,
+    queuedTokens: 0,
+    heldTokens: 0,
+    parked: 0,
+    sending: undefined,
+    outbox: new Fifo(),
+  };
+}
+
+function createDecode(base: Base): DecodeReplica {
+  const sooner = (a: Job, b: Job): boolean => a.finishStep < b.finishStep || (a.finishStep === b.finishStep && a.admission < b.admission);
+  return {
+    ...base,
+    role: "decode",
+    phase: "starting",
+    running: new Heap(sooner),
+    waiting: new Fifo(),
+    fresh: [],
+    incoming: 0,
+    kv: 0,
+    reserved: 0,
+    steps: 0,
+    runStart: 0,
+    runSteps: 0,
+    reported: 0,
+  };
+}
+
+/** Changes a replica's phase and tells it. */
+export function enter(world: World, replica: Replica, phase: PlantPhase): void {
+  replica.phase = phase;
+  if (phase === "draining") world.draining += 1;
+  world.sink.phase?.(viewReplica(world, replica), world.now);
+}
+
+/** Gives up one replica: first one that found no GPU, then the youngest that is starting, then the least loaded. */
+function dropOne(world: World, role: PlantRole): void {
+  const unscheduled = world.pending.lastIndexOf(role);
+  if (unscheduled >= 0) {
+    world.pending.splice(unscheduled, 1);
+    return;
+  }
+  const pool: readonly Replica[] = world[role];
+  const starting = pool.filter((replica) => replica.phase === "starting").at(-1);
+  if (starting !== undefined) {
+    remove(world, starting);
+    return;
+  }
+  const ready = pool.filter((replica) => replica.phase === "ready");
+  if (ready.length === 0) return;
+  enter(
+    world,
+    ready.reduce((a, b) => (load(world, b) <= load(world, a) ? b : a)),
+    "draining",
+  );
+}
+
+const load = (world: World, replica: Replica): number =>
+  replica.role === "prefill" ? replica.queuedTokens + replica.heldTokens : allocated(world, replica);
+
+/** Lets go of draining replicas that have nothing left to do. */
+export function retireDrained(world: World): void {
+  if (world.draining === 0) return;
+  for (const replica of [...world.prefill, ...world.decode]) {
+    if (replica.phase === "draining" && isEmpty(replica)) remove(world, replica);
+  }
+}
+
+function isEmpty(replica: Replica): boolean {
+  if (replica.role === "decode") return replica.running.size + replica.waiting.size + replica.incoming === 0;
+  const computing = replica.queue.size + replica.batch.length;
+  return computing + replica.parked + replica.outbox.size === 0 && replica.sending === undefined;
+}
+
+function remove(world: World, replica: Replica): void {
+  const pool: Replica[] = world[replica.role];
+  pool.splice(pool.indexOf(replica), 1);
+  if (replica.phase === "draining") world.draining -= 1;
+  replica.gone = true;
+  world.gpusUsed -= replica.gpus;
+  world.gpuSecondsGone += replica.gpus * (world.now - replica.createdAt);
+  world.sink.gone?.(replica.id, replica.role, world.now);
+}
+
+/** The replica is gone at once. What it held starts over from prefill, oldest arrival first. */
+export function crashReplica(world: World, replica: Replica): void {
+  const lost: Job[] = [];
+  if (replica.role === "prefill") {
+    lost.push(...evictPrompts(replica), ...dropTransfersFrom(world, replica));
+    lost.push(...world.handoffs.extract((job) => job.prefillReplica === replica.id));
+  } else {
+    lost.push(...evictSequences(replica));
+    for (const source of world.prefill) lost.push(...dropTransfersTo(world, source, replica));
+  }
+  lost.sort((a, b) => a.request.arrival - b.request.arrival || a.request.id - b.request.id);
+  for (const job of lost) {
+    restart(job);
+    world.unrouted.push(job);
+  }
+  remove(world, replica);
+  reconcile(world, replica.role);
+}

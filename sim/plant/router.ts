@@ -1,0 +1,68 @@
+import { allocated, hasRoom, reserve } from "./decode.ts";
+import type { Job } from "./job.ts";
+import { send } from "./link.ts";
+import { enqueue } from "./prefill.ts";
+import type { DecodeReplica, PrefillReplica, World } from "./world.ts";
+
+/** Hands waiting requests to ready prefill replicas, oldest first. */
+export function routePrompts(world: World): void {
+  while (world.unrouted.size > 0) {
+    const job = world.unrouted.peek();
+    const replica = job === undefined ? undefined : pickPrefill(world, job);
+    if (job === undefined || replica === undefined) return;
+    world.unrouted.shift();
+    enqueue(world, replica, job);
+  }
+}
+
+/** Hands computed prompts to decode replicas with KV room, strictly oldest first so that a long one cannot starve. */
+export function routeHandoffs(world: World): void {
+  while (world.handoffs.size > 0) {
+    const job = world.handoffs.peek();
+    const target = job === undefined ? undefined : pickDecode(world, job);
+    if (job === undefined || target === undefined) return;
+    world.handoffs.shift();
+    const source = world.prefill.find((replica) => replica.id === job.prefillReplica);
+    if (source === undefined) continue;
+    source.parked -= 1;
+    reserve(world, target, job);
+    send(world, source, job);
+  }
+}
+
+/**
+ * Least tokens to compute until this prompt would be done: the queue plus its own uncached part. A longer
+ * prefix hit thus wins exactly as far as it saves work (the cost rule of Dynamo's and Mooncake's routers).
+ */
+function pickPrefill(world: World, job: Job): PrefillReplica | undefined {
+  return pickLeast(world, world.prefill, (replica) => {
+    if (replica.phase !== "ready") return undefined;
+    return replica.queuedTokens + job.promptTokens - replica.cache.hit(job.request.hashIds, job.promptTokens);
+  });
+}
+
+/** Least allocated KV among those with a free sequence slot, else among those with KV room. */
+function pickDecode(world: World, job: Job): DecodeReplica | undefined {
+  const withRoom = (slot: boolean) => (replica: DecodeReplica) => {
+    if (replica.phase !== "ready" || !hasRoom(world, replica, job)) return undefined;
+    const sequences = replica.running.size + replica.waiting.size + replica.incoming;
+    return slot && sequences >= world.maxNumSeqs ? undefined : allocated(world, replica);
+  };
+  return pickLeast(world, world.decode, withRoom(true)) ?? pickLeast(world, world.decode, withRoom(false));
+}
+
+/** The replica of least cost; equal costs are drawn evenly, so that an idle pool does not always use its first. */
+function pickLeast<R>(world: World, replicas: readonly R[], cost: (replica: R) => number | undefined): R | undefined {
+  let best: R | undefined;
+  let least = Infinity;
+  let ties = 0;
+  for (const replica of replicas) {
+    const value = cost(replica);
+    if (value === undefined || value > least) continue;
+    ties = value < least ? 1 : ties + 1;
+    if (ties > 1 && world.random() * ties >= 1) continue;
+    best = replica;
+    least = value;
+  }
+  return best;
+}
