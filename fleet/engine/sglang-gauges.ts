@@ -1,0 +1,93 @@
+import { each, families, type Family } from "./family.ts";
+
+/**
+ * The gauges of an SGLang page in PD mode (sgl-project/sglang main, 2026-08-22, --enable-metrics), with its
+ * HELP text and bucket boundaries. Some exist on one side of the hand-off only.
+ */
+const scheduler = families("model_name", "engine_type", "tp_rank", "pp_rank", "moe_ep_rank");
+/** Gauges without a multiprocess mode carry the writing process. */
+const perPid = families("model_name", "engine_type", "tp_rank", "pp_rank", "moe_ep_rank", "pid");
+
+export const sglangGauges = (): readonly Family[] => [
+  perPid.gauge("sglang:num_retracted_reqs", "The number of retracted requests."),
+  perPid.gauge("sglang:num_paused_reqs", "The number of paused requests by async weight sync."),
+  scheduler.gauge("sglang:num_running_reqs", "The number of running requests."),
+  scheduler.gauge("sglang:num_queue_reqs", "The number of requests in the waiting queue."),
+  scheduler.gauge("sglang:num_grammar_queue_reqs", "The number of requests in the grammar waiting queue."),
+  scheduler.gauge("sglang:gen_throughput", "The generation throughput (token/s)."),
+  scheduler.gauge("sglang:cache_hit_rate", "The prefix cache hit rate."),
+  scheduler.gauge("sglang:decode_sum_seq_lens", "The sum of all sequence lengths in decode."),
+  scheduler.gauge("sglang:token_usage", "The token usage."),
+  scheduler.gauge("sglang:full_token_usage", "The token usage for full attention layers."),
+  scheduler.gauge("sglang:swa_token_usage", "The token usage for SWA layers."),
+  scheduler.gauge("sglang:mamba_usage", "The token usage for Mamba layers."),
+  scheduler.gauge("sglang:num_used_tokens", "The number of used tokens."),
+  scheduler.gauge("sglang:kv_available_tokens", "Number of free token slots in the KV cache pool."),
+  scheduler.gauge("sglang:kv_evictable_tokens", "Number of evictable (radix-cached) token slots in the KV cache pool."),
+  scheduler.gauge("sglang:kv_used_tokens", "Number of actively used token slots in the KV cache pool."),
+  scheduler.gauge("sglang:swa_available_tokens", "Number of free token slots in the SWA pool (hybrid-SWA only)."),
+  scheduler.gauge("sglang:swa_evictable_tokens", "Number of evictable (radix-cached) token slots in the SWA pool."),
+  scheduler.gauge("sglang:swa_used_tokens", "Number of actively used token slots in the SWA pool."),
+  scheduler.gauge("sglang:mamba_available_tokens", "Number of free state slots in the mamba SSM pool (hybrid-SSM only)."),
+  scheduler.gauge("sglang:mamba_evictable_tokens", "Number of evictable (radix-cached) state slots in the mamba SSM pool."),
+  scheduler.gauge("sglang:mamba_used_tokens", "Number of actively used state slots in the mamba SSM pool."),
+  scheduler.gauge(
+    "sglang:spec_accept_length",
+    "Mean acceptance length of speculative decoding (accepted drafts + bonus token per forward).",
+  ),
+  scheduler.gauge("sglang:spec_accept_rate", "Speculative acceptance rate (`accepted drafts / proposed drafts` in batch)."),
+  scheduler.gauge(
+    "sglang:spec_cap_length",
+    "Mean DSpark confidence-scheduled verify window per verify step, incl the bonus slot (0 when no cap is scheduled).",
+  ),
+  scheduler.gauge(
+    "sglang:spec_block_accept_length",
+    "Mean uncapped full-block accept length per verify step (accept + cap-trimmed drafts; exact only in DSpark cap-accept mode).",
+  ),
+  scheduler.gauge("sglang:spec_num_steps", "Currently active speculative_num_steps."),
+  scheduler.gauge("sglang:spec_num_draft_tokens", "Currently active speculative_num_draft_tokens (decouples from steps under topk>1)."),
+  scheduler.gauge("sglang:num_prefill_bootstrap_queue_reqs", "The number of requests in the prefill bootstrap queue."),
+  scheduler.gauge("sglang:num_prefill_inflight_queue_reqs", "The number of requests in the prefill inflight queue."),
+  scheduler.gauge("sglang:num_decode_prealloc_queue_reqs", "The number of requests in the decode prealloc queue."),
+  scheduler.gauge("sglang:num_decode_transfer_queue_reqs", "The number of requests in the decode transfer queue."),
+  scheduler.gauge("sglang:pending_prealloc_token_usage", "The token usage for pending preallocated tokens (not preallocated yet)."),
+  scheduler.gauge("sglang:utilization", "The utilization."),
+  scheduler.gauge("sglang:fwd_occupancy", "Forward pass GPU occupancy percentage."),
+  scheduler.gauge("sglang:new_token_ratio", "The new token ratio."),
+  scheduler.gauge("sglang:is_cuda_graph", "Whether the batch is using CUDA graph."),
+  scheduler.gauge("sglang:num_unique_running_routing_keys", "Number of unique routing keys in running batch."),
+  scheduler.gauge("sglang:routing_key_running_req_count", "Distribution of routing keys by running request count (gt < count <= le).", [
+    { gt: "0", le: "1" },
+    { gt: "1", le: "2" },
+    { gt: "2", le: "3" },
+    { gt: "3", le: "5" },
+    { gt: "5", le: "7" },
+    { gt: "7", le: "10" },
+    { gt: "10", le: "20" },
+    { gt: "20", le: "50" },
+    { gt: "50", le: "100" },
+    { gt: "100", le: "200" },
+    { gt: "200", le: "+Inf" },
+  ]),
+  scheduler.gauge("sglang:routing_key_all_req_count", "Distribution of routing keys by running+waiting request count (gt < count <= le).", [
+    { gt: "0", le: "1" },
+    { gt: "1", le: "2" },
+    { gt: "2", le: "3" },
+    { gt: "3", le: "5" },
+    { gt: "5", le: "7" },
+    { gt: "7", le: "10" },
+    { gt: "10", le: "20" },
+    { gt: "20", le: "50" },
+    { gt: "50", le: "100" },
+    { gt: "100", le: "200" },
+    { gt: "200", le: "+Inf" },
+  ]),
+  scheduler.gauge("sglang:max_total_num_tokens", "Maximum total number of tokens in the KV cache pool."),
+  scheduler.gauge("sglang:weight_memory_usage_gb", "Memory used by model weights in GB."),
+  scheduler.gauge("sglang:kv_cache_memory_usage_gb", "Memory used by the KV cache pools in GB."),
+  scheduler.gauge("sglang:graph_memory_usage_gb", "Memory used by captured device graphs in GB.", each("phase", "decode", "prefill")),
+  scheduler.gauge("sglang:page_size", "KV cache page size in tokens."),
+  scheduler.gauge("sglang:num_pages", "Number of KV cache pages."),
+  scheduler.gauge("sglang:context_len", "Maximum context length."),
+  scheduler.gauge("sglang:startup_available_gpu_memory_gb", "Available GPU memory in GB at startup."),
+];
