@@ -1,0 +1,76 @@
+import { z } from "zod";
+import { err, ok, type Result } from "../../core/result.ts";
+import type { Profile } from "../../core/profile.ts";
+
+/**
+ * Dynamo's pre-swept planner measurements as JSON: prefill TTFT by prompt length, decode ITL by KV use and
+ * context length. Neither KV bytes per token nor a link is in the file.
+ */
+const column = z.array(z.number()).min(3).max(100_000);
+const schema = z.object({
+  meta: z.object({ gpu: z.string(), model: z.string(), backend: z.string().optional(), tp: z.number().int().min(1).default(1) }),
+  prefill: z.object({ isl_tokens: column, ttft_ms: column }),
+  decode: z.object({
+    kv_usage_fraction: column,
+    context_length_tokens: column,
+    itl_ms: column,
+    throughput_tokens_per_s_per_gpu: column.optional(),
+    max_kv_tokens: z.number().positive(),
+  }),
+});
+
+/** All layers, bf16: 2 · layers · KV heads · head size · 2 bytes (8B: 32·8·128, 70B: 80·8·128). */
+const KV_BYTES: readonly (readonly [RegExp, number])[] = [
+  [/llama-?3.*\b8b/i, 131_072],
+  [/llama-?3.*\b70b/i, 327_680],
+];
+
+/** One 400 Gb/s NIC at 90 % of line rate and 2 ms to set up, as in the default profile. */
+const TRANSFER = { latency: 0.002, bytesPerSecond: 45e9 };
+
+/**
+ * A batch that throughput × ITL contradicts by more than this was mislabelled by the sweep (three such at 350
+ * tokens). Sweeps over several GPUs publish a throughput that agrees with no batch, so only TP 1 is checked.
+ */
+const BATCH_TOLERANCE = 0.15;
+
+export function looksLikeDynamo(json: unknown): boolean {
+  const decode: unknown = typeof json === "object" && json !== null && "decode" in json ? json.decode : undefined;
+  return typeof decode === "object" && decode !== null && "kv_usage_fraction" in decode;
+}
+
+export function fromDynamo(json: unknown): Result<Profile, string[]> {
+  const parsed = schema.safeParse(json);
+  if (!parsed.success) return err(parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`));
+  const { meta, prefill, decode } = parsed.data;
+  const kvBytesPerToken = KV_BYTES.find(([name]) => name.test(meta.model))?.[1];
+  if (kvBytesPerToken === undefined) {
+    return err([`meta.model: KV bytes per token of "${meta.model}" are not known; write a profile file with kvBytesPerToken instead`]);
+  }
+  return ok({
+    name: `${meta.gpu} ${meta.model} TP${meta.tp}`,
+    gpu: meta.gpu,
+    model: meta.model,
+    gpusPerReplica: { prefill: meta.tp, decode: meta.tp },
+    kvBytesPerToken,
+    kvCapacityTokens: decode.max_kv_tokens,
+    prefill: prefill.isl_tokens.flatMap((tokens, index) => {
+      const ms = prefill.ttft_ms[index];
+      return ms === undefined ? [] : [{ tokens, batch: 1, ms }];
+    }),
+    decode: decodeRows(decode, meta.tp),
+    transfer: TRANSFER,
+  });
+}
+
+function decodeRows(decode: z.output<typeof schema>["decode"], gpus: number): Profile["decode"] {
+  return decode.itl_ms.flatMap((ms, index) => {
+    const ctx = decode.context_length_tokens[index];
+    const usage = decode.kv_usage_fraction[index];
+    if (ctx === undefined || usage === undefined) return [];
+    const batch = Math.max(1, Math.round((usage * decode.max_kv_tokens) / ctx));
+    const throughput = gpus === 1 ? decode.throughput_tokens_per_s_per_gpu?.[index] : undefined;
+    const seen = throughput === undefined ? batch : (throughput * ms) / 1000;
+    return Math.abs(seen - batch) > BATCH_TOLERANCE * batch ? [] : [{ batch, ctx, ms }];
+  });
+}
