@@ -45,9 +45,10 @@ export interface Load {
 /** What a 5 s interval of steady load looks like from outside, engines running at the prior's speed. */
 export function observationOf(l: Load): Observation {
   const n = l.rate * 5;
-  const output = n * l.osl;
   const context = l.isl + l.osl / 2;
-  const steps = Math.max(1, Math.round(5 / 0.008)) * l.decode;
+  const { batch, step } = decodePoint((l.rate * l.osl) / l.decode, context);
+  const steps = (5 / step) * l.decode;
+  const output = Math.min(n * l.osl, steps * batch);
   const starting = Array.from({ length: l.starting ?? 0 }, () => ({ age: 5 }));
   return {
     type: "observation",
@@ -68,16 +69,25 @@ export function observationOf(l: Load): Observation {
       decode: {
         replicas: { ready: l.decode, starting: [], draining: 0 },
         queue: { requests: 0 },
-        running: { requests: Math.round((output / 5) * 0.008) },
+        running: { requests: Math.round(batch * l.decode) },
         limits: { maxNumSeqs: 256 },
         interval: {
           seconds: 5,
           finished: n,
           outputTokens: output,
           osl: { mean: l.osl, p50: l.osl, p90: l.osl, p99: l.osl },
-          steps: { count: steps, seconds: steps * 0.008, sequences: output, kvTokens: output * context },
+          steps: { count: steps, seconds: 5 * l.decode, sequences: output, kvTokens: output * context },
         },
       },
     },
   };
+}
+
+/** Batch and step time at which a replica makes `rate` tokens per second, at most 256 sequences. */
+function decodePoint(rate: number, context: number): { batch: number; step: number } {
+  const { d0, d1, d2 } = h200Prior.decode;
+  const slope = d1 + d2 * context;
+  const left = 1 - rate * slope;
+  const batch = Math.max(1, left > 0 ? Math.min(256, (rate * d0) / left) : 256);
+  return { batch, step: d0 + slope * batch };
 }
