@@ -25,7 +25,7 @@ const MEMORY = 60;
 
 /** Folds in one interval: `observed` and `predicted` busy seconds for the same work. */
 export function learnScale(s: Scale, observed: number, predicted: number): Scale {
-  if (!(observed > 0) || !(predicted > 0)) return s;
+  if (!(observed > 0) || !(predicted > 0) || !Number.isFinite(observed) || !Number.isFinite(predicted)) return s;
   const sample = Math.min(MAX_LOG, Math.max(-MAX_LOG, Math.log(observed / predicted)));
   const off = sample - s.log;
   if (s.weight > 5 && Math.abs(off) > ODD_LOG && s.odd + 1 < ODD_RUN) return { ...s, odd: s.odd + 1 };
