@@ -1,0 +1,130 @@
+import type { BucketDistribution } from "../distributions/bucket-distribution.ts";
+import { mergeBuckets } from "../distributions/merge.ts";
+import { assembleHistogram } from "../exposition/classic-histogram.ts";
+import type { Problem } from "../exposition/problems.ts";
+import type { Labels } from "../exposition/series.ts";
+import type { Role } from "../pool.ts";
+import type { DistributionName } from "./canonical.ts";
+import { satisfies, toBase, type Dialect, type DistributionRule, type Term } from "./dialect.ts";
+import { createLeaf, identityOf, justLost, rankOf, setLeaf, type Leaf } from "./leaf.ts";
+import type { Slots, Store } from "./slots.types.ts";
+
+export interface Histograms {
+  readonly distributions: Partial<Record<DistributionName, BucketDistribution>>;
+  readonly problems: readonly Problem[];
+}
+
+export interface DistributionSlots extends Slots {
+  collect(generation: number): Histograms;
+}
+
+/** Label sets per histogram and bounds per label set, so that a hostile page cannot grow us without end. */
+const MAX_GROUPS = 1024;
+const MAX_BOUNDS = 512;
+
+/** One label set of one histogram. */
+interface Group {
+  readonly buckets: { readonly le: number; readonly leaf: Leaf }[];
+  readonly sum: Leaf;
+  readonly count: Leaf;
+}
+
+export function createDistributionSlots(dialect: Dialect, role: Role): DistributionSlots {
+  const rules = dialect.distributions.filter((rule) => rule.roles?.includes(role) ?? true).map((rule) => createHistogram(rule, dialect));
+  return {
+    resolve: (name, labels) => rules.flatMap((rule) => rule.resolve(name, labels)),
+    collect(generation) {
+      const distributions: Partial<Record<DistributionName, BucketDistribution>> = {};
+      const problems: Problem[] = [];
+      for (const rule of rules) {
+        const value = rule.value(generation, problems);
+        if (value !== undefined) distributions[rule.name] = value;
+      }
+      return { distributions, problems };
+    },
+  };
+}
+
+interface Histogram extends Slots {
+  readonly name: DistributionName;
+  value(generation: number, problems: Problem[]): BucketDistribution | undefined;
+}
+
+function createHistogram(rule: DistributionRule, dialect: Dialect): Histogram {
+  const alternatives = rule.from.map((term) => ({ term, groups: new Map<string, Group>() }));
+  return {
+    name: rule.name,
+    resolve: (name, labels) => alternatives.flatMap(({ term, groups }) => resolvePart(term, groups, name, labels, dialect)),
+    value(generation, problems) {
+      for (const { term, groups } of alternatives) {
+        const merged = mergeGroups(term, groups.values(), generation, problems);
+        if (merged === "lost") return undefined;
+        if (merged !== undefined) return merged;
+      }
+      return undefined;
+    },
+  };
+}
+
+function resolvePart(term: Term, groups: Map<string, Group>, name: string, labels: Labels, dialect: Dialect): Store[] {
+  if (!name.startsWith(term.series) || !satisfies(labels, term.where) || !satisfies(labels, dialect.everywhere)) return [];
+  const part = name.slice(term.series.length);
+  if (part !== "_bucket" && part !== "_sum" && part !== "_count") return [];
+  const group = groupFor(groups, identityOf(labels, [...dialect.rankLabels, "le"]));
+  if (group === undefined) return [];
+  const rank = rankOf(labels, dialect.rankLabels);
+  const leaf = part === "_bucket" ? bucketLeaf(group, labels.get("le"), term) : part === "_sum" ? group.sum : group.count;
+  if (leaf === undefined) return [];
+  const unit = part === "_sum" ? term.unit : undefined;
+  return [(generation, value) => setLeaf(leaf, generation, rank, toBase(value, unit))];
+}
+
+function bucketLeaf(group: Group, text: string | undefined, term: Term): Leaf | undefined {
+  const bound = text === "+Inf" ? Number.POSITIVE_INFINITY : Number.parseFloat(text ?? "");
+  if (Number.isNaN(bound)) return undefined;
+  const le = toBase(bound, term.unit);
+  // Sorted on insertion; a page lists its bounds in order, so this is the end nearly always.
+  let at = group.buckets.length;
+  while (at > 0 && (group.buckets[at - 1]?.le ?? 0) > le) at--;
+  const known = group.buckets[at - 1];
+  if (known?.le === le) return known.leaf;
+  if (group.buckets.length > MAX_BOUNDS) return undefined;
+  const leaf = createLeaf();
+  group.buckets.splice(at, 0, { le, leaf });
+  return leaf;
+}
+
+/** Undefined when no group is on the page; "lost" when one is not whole: the total of the others would look like a restart. */
+function mergeGroups(
+  term: Term,
+  groups: Iterable<Group>,
+  generation: number,
+  problems: Problem[],
+): BucketDistribution | "lost" | undefined {
+  let merged: BucketDistribution | undefined;
+  for (const group of groups) {
+    if (justLost(group.sum, generation) || justLost(group.count, generation)) return "lost";
+    const buckets: { le: number; cumulative: number }[] = [];
+    for (const { le, leaf } of group.buckets) {
+      if (justLost(leaf, generation)) return "lost";
+      if (leaf.generation === generation) buckets.push({ le, cumulative: leaf.value });
+    }
+    if (buckets.length === 0) continue;
+    const valueOf = (leaf: Leaf): number | undefined => (leaf.generation === generation ? leaf.value : undefined);
+    const built = assembleHistogram({ buckets, sum: valueOf(group.sum), count: valueOf(group.count) });
+    if (!built.ok) {
+      problems.push({ line: 0, column: 0, code: "histogram", message: `${term.series}: ${built.error}` });
+      return "lost";
+    }
+    merged = merged === undefined ? built.value : mergeBuckets(merged, built.value);
+  }
+  return merged;
+}
+
+function groupFor(groups: Map<string, Group>, key: string): Group | undefined {
+  const known = groups.get(key);
+  if (known !== undefined || groups.size >= MAX_GROUPS) return known;
+  const group: Group = { buckets: [], sum: createLeaf(), count: createLeaf() };
+  groups.set(key, group);
+  return group;
+}

@@ -1,0 +1,43 @@
+import type { Dialect } from "./dialect.ts";
+
+/**
+ * Dynamo's frontend (August 2026): the user's own TTFT and ITL, seen before the split into prefill and decode. Its ITL is the gap between chunks
+ * divided by their tokens and reaches the histogram every 64 tokens or at the end of a request, so it comes in bursts. The engines behind it
+ * count tokens too: a frontend is a pool of its own and is not added to them.
+ */
+export const dynamoFrontend: Dialect = {
+  engine: "dynamo-frontend",
+  rankLabels: [],
+  counters: [
+    { name: "promptTokens", from: [[{ series: "dynamo_frontend_input_sequence_tokens_sum" }]] },
+    { name: "cachedTokens", from: [[{ series: "dynamo_frontend_cached_tokens_sum" }]] },
+    {
+      name: "generatedTokens",
+      from: [[{ series: "dynamo_frontend_output_tokens_total" }], [{ series: "dynamo_frontend_output_sequence_tokens_sum" }]],
+    },
+    {
+      name: "requestsFinished",
+      from: [
+        [{ series: "dynamo_frontend_requests_total", where: { status: ["success"] } }],
+        [{ series: "dynamo_frontend_request_success_count" }],
+      ],
+    },
+  ],
+  gauges: [
+    { name: "running", from: [[{ series: "dynamo_frontend_active_requests" }], [{ series: "dynamo_frontend_inflight_requests" }]] },
+    {
+      name: "waiting",
+      from: [[{ series: "dynamo_frontend_router_queue_pending_requests" }], [{ series: "dynamo_frontend_queued_requests" }]],
+    },
+    { name: "maxBatchedTokens", from: [[{ series: "dynamo_frontend_model_max_num_batched_tokens" }]] },
+    { name: "maxNumSeqs", from: [[{ series: "dynamo_frontend_model_max_num_seqs" }]] },
+  ],
+  labelGauges: [],
+  distributions: [
+    { name: "ttft", from: [{ series: "dynamo_frontend_time_to_first_token_seconds" }] },
+    { name: "itl", from: [{ series: "dynamo_frontend_inter_token_latency_seconds" }] },
+    { name: "e2e", from: [{ series: "dynamo_frontend_request_duration_seconds" }] },
+    { name: "isl", from: [{ series: "dynamo_frontend_input_sequence_tokens" }] },
+    { name: "osl", from: [{ series: "dynamo_frontend_output_sequence_tokens" }] },
+  ],
+};
