@@ -1,16 +1,15 @@
 // Bundles the processes and the page into dist/. Node 20 cannot run .ts files, so start and image use these.
 import { build } from "esbuild";
-import { copyFile, mkdir, rm } from "node:fs/promises";
+import { copyFile, mkdir, readdir, rm, stat } from "node:fs/promises";
 
 const banner = {
   // OpenTelemetry and prom-client are CommonJS and call require().
   js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
 };
-const common = { bundle: true, logLevel: "warning", legalComments: "none", sourcemap: "linked" };
+const common = { bundle: true, logLevel: "warning", legalComments: "none", sourcemap: "linked", metafile: true };
 
-await rm("dist", { recursive: true, force: true });
 await mkdir("dist/web", { recursive: true });
-await Promise.all([
+const [processes] = await Promise.all([
   build({
     ...common,
     entryPoints: { fulcrum: "cli/main.ts", engine: "fleet/engine/main.ts" },
@@ -36,3 +35,13 @@ await Promise.all([
   }),
 ]);
 await copyFile("web/index.html", "dist/web/index.html");
+await prune(new Set(Object.keys(processes.metafile.outputs)));
+
+// A running process loads chunks when it first needs them, so those of the build before stay for an hour.
+async function prune(current) {
+  for (const name of await readdir("dist/chunks")) {
+    const path = `dist/chunks/${name}`;
+    const old = !current.has(path) && Date.now() - (await stat(path)).mtimeMs > 3_600_000;
+    if (old) await rm(path, { force: true });
+  }
+}

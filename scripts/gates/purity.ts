@@ -4,8 +4,8 @@ import { type SourceFile, isTypeScript, readFiles } from "./files.ts";
 
 /** Same inputs, same outputs: what production, replay and the simulator share. */
 const PURE = /^(core\/|sim\/|scaler\/(learn|decide)\/|agent\/summarize[./]|scaler\/intake\/fold)/;
-/** The simulator's one door to files. */
-const EXCEPTIONS = new Set(["sim/traces/read.ts"]);
+/** The simulator's doors to files. */
+const EXCEPTIONS = new Set(["sim/traces/read.ts", "sim/profiles/read.ts"]);
 
 /** Names that reach outside the arguments of a function. */
 const IMPURE_GLOBALS = new Set([
