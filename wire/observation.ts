@@ -1,0 +1,158 @@
+import type {
+  DecodeObservation,
+  Evidence,
+  Observation,
+  PrefillObservation,
+  ReplicaCounts,
+  TransferObservation,
+} from "../core/observation.ts";
+import { type Result, err, ok } from "../core/result.ts";
+import type { Summary } from "../core/summary.ts";
+import { type WrittenObservation, type WrittenSummary, observationSchema } from "./observation-schema.ts";
+
+/** What is wrong with a written observation: the field and the sentence. */
+export interface ObservationProblem {
+  readonly field: string;
+  readonly message: string;
+}
+
+/**
+ * Written JSON → the observation a controller ticks on. A figure that comes in parts (a batch count without its seconds)
+ * is absent as a whole; an interval that does not say its length took as long as passed since `previousAt`.
+ */
+export function observationFromJson(value: unknown, previousAt?: number): Result<Observation, readonly ObservationProblem[]> {
+  const parsed = observationSchema.safeParse(withoutNulls(value));
+  if (!parsed.success) {
+    return err(parsed.error.issues.map((issue) => ({ field: issue.path.map(String).join(".") || "observation", message: issue.message })));
+  }
+  const written = parsed.data;
+  const passed = previousAt === undefined || written.at <= previousAt ? undefined : written.at - previousAt;
+  const { prefill, decode } = written.pools;
+  return ok({
+    type: "observation",
+    at: written.at,
+    pools: given({
+      prefill: prefill === undefined ? undefined : prefillOf(prefill, passed),
+      decode: decode === undefined ? undefined : decodeOf(decode, passed),
+    }),
+    ...given<Pick<Observation, "transfer" | "unschedulable">>({
+      transfer: transferOf(written.transfer, passed),
+      unschedulable: written.unschedulable,
+    }),
+  });
+}
+
+type WrittenPrefill = NonNullable<WrittenObservation["pools"]["prefill"]>;
+type WrittenDecode = NonNullable<WrittenObservation["pools"]["decode"]>;
+
+function prefillOf(written: WrittenPrefill, passed: number | undefined): PrefillObservation {
+  const { interval } = written;
+  const seconds = interval?.seconds ?? passed;
+  return given({
+    replicas: replicasOf(written.replicas),
+    queue: some(written.queue),
+    evidence: evidenceOf(written.evidence),
+    running: some(written.running),
+    limits: some(written.limits),
+    interval:
+      interval === undefined || seconds === undefined
+        ? undefined
+        : given({
+            seconds,
+            arrivals: interval.arrivals,
+            inputTokens: interval.inputTokens,
+            cachedTokens: interval.cachedTokens,
+            batches: whole(interval.batches, ["count", "tokens", "seconds"]),
+            ttft: latencyOf(interval.ttft),
+            isl: lengthsOf(interval.isl),
+          }),
+  });
+}
+
+function decodeOf(written: WrittenDecode, passed: number | undefined): DecodeObservation {
+  const { interval } = written;
+  const seconds = interval?.seconds ?? passed;
+  return given({
+    replicas: replicasOf(written.replicas),
+    queue: some(written.queue),
+    evidence: evidenceOf(written.evidence),
+    running: some(written.running),
+    kvUsage: written.kvUsage,
+    kvCapacityTokens: written.kvCapacityTokens,
+    limits: some(written.limits),
+    interval:
+      interval === undefined || seconds === undefined
+        ? undefined
+        : given({
+            seconds,
+            finished: interval.finished,
+            outputTokens: interval.outputTokens,
+            steps: whole(interval.steps, ["count", "seconds", "sequences", "kvTokens"]),
+            itl: latencyOf(interval.itl),
+            osl: lengthsOf(interval.osl),
+          }),
+  });
+}
+
+/** A driver that counts ready replicas and names no starting ones has none: those two are one statement. */
+function replicasOf(written: WrittenPrefill["replicas"]): ReplicaCounts | undefined {
+  if (written?.ready === undefined) return undefined;
+  return { ready: written.ready, starting: written.starting ?? [], draining: written.draining ?? 0 };
+}
+
+const evidenceOf = (written: WrittenPrefill["evidence"]): Evidence | undefined => whole(written, ["age", "coverage"]);
+
+function transferOf(written: WrittenObservation["transfer"], passed: number | undefined): TransferObservation | undefined {
+  const seconds = written?.seconds ?? passed;
+  if (written === undefined || seconds === undefined) return undefined;
+  return { ...some(written), seconds };
+}
+
+function latencyOf(written: WrittenSummary | undefined): Summary | undefined {
+  const lengths = lengthsOf(written);
+  if (written?.count === undefined || lengths === undefined) return undefined;
+  const p95 = quantile(written, ["p95", "p99", "p90", "p50"]) ?? lengths.p90;
+  return given({ count: written.count, ...lengths, p95, within: written.within });
+}
+
+/** A missing quantile takes the next higher one that is there (the cautious reading), else the highest. */
+function lengthsOf(written: WrittenSummary | undefined): Pick<Summary, "mean" | "p50" | "p90" | "p99"> | undefined {
+  if (written?.mean === undefined) return undefined;
+  const p50 = quantile(written, ["p50", "p90", "p95", "p99"]);
+  const p90 = quantile(written, ["p90", "p95", "p99", "p50"]);
+  const p99 = quantile(written, ["p99", "p95", "p90", "p50"]);
+  return p50 === undefined || p90 === undefined || p99 === undefined ? undefined : { mean: written.mean, p50, p90, p99 };
+}
+
+const quantile = (written: WrittenSummary, order: readonly ("p50" | "p90" | "p95" | "p99")[]): number | undefined =>
+  order.map((name) => written[name]).find((value) => value !== undefined);
+
+/** Every field of the target, each possibly missing. */
+type Loose<T> = { readonly [K in keyof T]-?: T[K] | undefined };
+
+/** The fields that are there: exact optional types know no undefined. */
+function given<T extends object>(fields: Loose<T>): T {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T;
+}
+
+const some = <T extends object>(fields: T | undefined): Compact<T> | undefined =>
+  fields === undefined ? undefined : (Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Compact<T>);
+
+type Compact<T> = { [K in keyof T]: Exclude<T[K], undefined> };
+
+/** All of these fields, or nothing. */
+function whole<K extends string>(fields: { [P in K]?: number | undefined } | undefined, keys: readonly K[]): Record<K, number> | undefined {
+  if (fields === undefined || keys.some((key) => fields[key] === undefined)) return undefined;
+  return fields as Record<K, number>;
+}
+
+/** `null` is how many languages write "missing". */
+function withoutNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNulls);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, inner]) => inner !== null)
+      .map(([key, inner]) => [key, withoutNulls(inner)]),
+  );
+}
