@@ -41,7 +41,6 @@ describe.skipIf(binary === undefined)(`rules and panels in a real Prometheus ${n
   afterAll(async () => {
     await prometheus.stop();
     exporter.close();
-    await expect(fetch(prometheus.url)).rejects.toThrow();
   });
 
   const until = async <T>(what: () => Promise<T | undefined>): Promise<T> => {
@@ -86,6 +85,14 @@ describe.skipIf(binary === undefined)(`rules and panels in a real Prometheus ${n
     for (const { title, expressions } of panels)
       for (const expression of expressions)
         await expect(prometheus.query(expression), `${title}: ${expression}`).resolves.toBeInstanceOf(Array);
+  });
+
+  it("is gone once stopped, and stopping twice does no harm", async () => {
+    const second = await startPrometheus(binary ?? "", { scrape: [] });
+    expect(second.pid).not.toBe(prometheus.pid);
+    await second.stop();
+    await second.stop();
+    await expect(fetch(second.url)).rejects.toThrow("fetch failed");
   });
 
   it("passes on what Prometheus says about a bad expression", async () => {
