@@ -1,0 +1,62 @@
+import { formatProblem } from "../../scaler/policy/problem.ts";
+import { policyJsonSchema } from "../../scaler/policy/json-schema.ts";
+import { parsePolicies } from "../../scaler/policy/load.ts";
+import { showPolicy } from "../../scaler/policy/show.ts";
+import type { Define } from "../commands.ts";
+import { EXIT, badInput } from "../exit.ts";
+import { readInput } from "../files.ts";
+import { print } from "../output.ts";
+
+const EXAMPLES = `
+Examples:
+  fulcrum policy check policies/*.yaml
+  fulcrum policy show policies/minimal.yaml
+  fulcrum policy schema > scaling-policy.schema.json`;
+
+export const policy: Define = (command, run) => {
+  command.addHelpText("after", EXAMPLES);
+  command
+    .command("check")
+    .description("check policy files; one line per problem: file:line:column: CODE message")
+    .argument("<files...>", "policy files (YAML, one or more documents each)")
+    .addHelpText("after", "\nExample:\n  fulcrum policy check policies/llama-8b.yaml")
+    .action((files: string[]) => run(() => check(files)));
+  command
+    .command("show")
+    .description("print a policy file with every default filled in")
+    .argument("<file>", "policy file")
+    .addHelpText("after", "\nExample:\n  fulcrum policy show policies/minimal.yaml")
+    .action((file: string) => run(() => show(file)));
+  command
+    .command("schema")
+    .description("print the JSON Schema of a scaling policy")
+    .addHelpText("after", "\nExample:\n  fulcrum policy schema > scaling-policy.schema.json")
+    .action(() => run(schema));
+};
+
+async function check(files: readonly string[]): Promise<number> {
+  let bad = false;
+  for (const file of files) {
+    const policies = parsePolicies(await readInput(file), file);
+    if (policies.ok) {
+      const names = policies.value.map((policy) => `${policy.metadata.namespace}/${policy.metadata.name}`);
+      process.stderr.write(`${file}: good (${names.join(", ")})\n`);
+      continue;
+    }
+    bad = true;
+    for (const problem of policies.error) await print(formatProblem(problem));
+  }
+  return bad ? EXIT.no : EXIT.good;
+}
+
+async function show(file: string): Promise<number> {
+  const policies = parsePolicies(await readInput(file), file);
+  if (!policies.ok) throw badInput(...policies.error.map(formatProblem));
+  await print(policies.value.map(showPolicy).join("---\n"));
+  return EXIT.good;
+}
+
+async function schema(): Promise<number> {
+  await print(JSON.stringify(policyJsonSchema(), null, 2));
+  return EXIT.good;
+}
