@@ -1,3 +1,4 @@
+import { effect } from "@preact/signals";
 import { latest, policy, stale } from "./live.ts";
 import { Decisions } from "./panels/decisions.tsx";
 import { Footer } from "./panels/footer.tsx";
@@ -5,6 +6,10 @@ import { Header } from "./panels/header.tsx";
 import { Latency } from "./panels/latency.tsx";
 import { Objectives } from "./panels/objectives.tsx";
 import { Pool } from "./panels/pool.tsx";
+
+effect(() => {
+  document.title = policy.value === null ? "Fulcrum" : `${policy.value.name} · Fulcrum`;
+});
 
 export function App() {
   return (
@@ -31,7 +36,9 @@ function Panels() {
         <Pool role="prefill" />
         <Pool role="decode" />
       </div>
-      {latest.value === null ? <p class="empty">No frame of this policy yet: the first comes with the scaler's next control tick.</p> : null}
+      {latest.value === null ? (
+        <p class="empty">No frame of this policy yet: the first comes with the scaler's next control tick.</p>
+      ) : null}
     </>
   );
 }

@@ -33,8 +33,20 @@ const FONT = "11px system-ui, sans-serif";
 /** Key under which uPlot joins the charts' crosshairs. */
 export const SYNC = "fulcrum";
 const TICK = 4;
+/** Keeps a line at the top from being cut in half. */
+const HEADROOM = 1.06;
+/** Below this span the time axis needs seconds. */
+const SECONDS_BELOW = 240;
+/** Pixels at the right edge that hold no time label. */
+const EDGE = 20;
+const TIME_STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600];
+const WHOLE_STEPS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000];
 
-export function chartOptions(spec: ChartSpec, size: { readonly width: number; readonly height: number }, moved: (u: uPlot) => void): uPlot.Options {
+export function chartOptions(
+  spec: ChartSpec,
+  size: { readonly width: number; readonly height: number },
+  moved: (u: uPlot) => void,
+): uPlot.Options {
   return {
     ...size,
     padding: [8, 10, 0, 0],
@@ -49,9 +61,9 @@ export function chartOptions(spec: ChartSpec, size: { readonly width: number; re
 }
 
 function topOf(spec: ChartSpec, max: number | null): number {
-  if (spec.top !== undefined) return spec.top;
+  if (spec.top !== undefined) return spec.top * HEADROOM;
   const floor = spec.atLeast ?? 1;
-  return Math.max(floor, Number.isFinite(max) ? (max ?? 0) * 1.1 : 0);
+  return Math.max(floor, Number.isFinite(max) ? (max ?? 0) * HEADROOM : 0);
 }
 
 function lineSeries(line: Line): uPlot.Series {
@@ -80,8 +92,16 @@ function timeAxis(): uPlot.Axis {
     ...strokes,
     size: 24,
     gap: 4,
-    space: 64,
-    values: (_u, splits, _axis, _space, increment) => splits.map(increment < 60 ? clock : clockShort),
+    // "07:35:14" is wider than "07:35".
+    space: (_u, _axis, min, max) => (max - min < SECONDS_BELOW ? 68 : 46),
+    incrs: TIME_STEPS,
+    values: (u, splits, _axis, _space, increment) => {
+      const { min = 0, max = 1 } = u.scales["x"] ?? {};
+      const text = increment < 60 ? clock : clockShort;
+      // The canvas ends where the plot does: a label centred at the very edge would be cut.
+      const edge = ((max ?? 1) - (min ?? 0)) * (EDGE / u.width);
+      return splits.map((at) => ((max ?? 1) - at < edge ? "" : text(at)));
+    },
   };
 }
 
@@ -89,13 +109,13 @@ function valueAxis(spec: ChartSpec): uPlot.Axis {
   const unit = (u: uPlot) => spec.axis(u.scales["y"]?.max ?? 1);
   return {
     ...strokes,
-    size: 40,
+    size: 42,
     gap: 4,
-    space: 26,
+    space: 24,
     label: (u) => unit(u).label,
     labelSize: 16,
     labelGap: 0,
-    ...(spec.whole === undefined ? {} : { incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000] }),
+    ...(spec.whole === undefined ? {} : { incrs: WHOLE_STEPS }),
     values: (u, splits, _axis, _space, increment) => splits.map((v) => tick(v, increment, unit(u))),
   };
 }

@@ -56,15 +56,18 @@ export function Chart({ spec, view }: ChartProps) {
         <span class="chart-title">{spec.title}</span>
         {pointed === null || times[pointed] === undefined ? null : <time class="chart-at">{clock(times[pointed])}</time>}
       </figcaption>
-      <div
-        ref={box}
-        class="plot"
-        tabIndex={0}
-        role="img"
-        aria-label={describe(spec, data)}
-        onKeyDown={(event) => walk(plot.current, event)}
-        onBlur={() => pointAll(null)}
-      />
+      <div class="plot-area">
+        <div
+          ref={box}
+          class="plot"
+          tabIndex={0}
+          role="img"
+          aria-label={describe(spec, data)}
+          onKeyDown={(event) => walk(plot.current, event)}
+          onBlur={() => pointAll(null)}
+        />
+        {isBlank(data) ? <p class="blank">absent in this range</p> : null}
+      </div>
       <ul class="legend">
         {spec.lines.map((line, i) => (
           <li key={line.label}>
@@ -87,6 +90,9 @@ function Swatch({ line }: { readonly line: Line }) {
 
 const AWAY = { left: -10, top: -10 };
 const sizeOf = (place: HTMLElement) => ({ width: Math.max(1, place.clientWidth), height: Math.max(1, place.clientHeight) });
+
+/** A pool may never report a signal: an empty frame should say so. */
+const isBlank = ([, ...lines]: Columns): boolean => lines.every((line) => line.every((value) => value === null));
 
 /** What a screen reader says of the picture: the newest values. */
 function describe(spec: ChartSpec, data: Columns): string {

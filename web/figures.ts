@@ -1,4 +1,18 @@
-import { bandwidth, bytes, count, gpus, GAP, compact, digits, latency, percent, replicas, requests, tokenRate, type Format } from "./format.ts";
+import {
+  bandwidth,
+  bytes,
+  count,
+  gpus,
+  GAP,
+  compact,
+  digits,
+  latency,
+  percent,
+  replicas,
+  requests,
+  tokenRate,
+  type Format,
+} from "./format.ts";
 
 /**
  * Figures behind a reason come as `{ name: number }` with the unit at the end of the name

@@ -3,7 +3,7 @@ import { type DecisionRow, decisionRows } from "./changes.ts";
 import { type View, view } from "./columns.ts";
 import { Feed, type Link, localSeconds } from "./feed.ts";
 import { ageOf, type Arrival, frameInterval, isStale, STALE_INTERVALS } from "./freshness.ts";
-import { EMPTY, framesOf, type Model, policyOf, reduce } from "./store.ts";
+import { EMPTY, framesOf, type Model, policyKeys, policyOf, reduce } from "./store.ts";
 import type { PageFrame, PageMessage } from "../wire/page.ts";
 
 /** The page's state: the model fed by the scaler, and what the reader chose. */
@@ -25,18 +25,18 @@ export const chosenPolicy = signal<string | null>(null);
 const arrivals = signal<ReadonlyMap<string, Arrival>>(new Map());
 
 export const policy = computed(() => policyOf(model.value, chosenPolicy.value));
-const policyName = computed(() => policy.value?.name ?? "");
-export const frames = computed(() => framesOf(model.value, policyName.value));
+const frames = computed(() => framesOf(model.value, policy.value));
 export const latest = computed((): PageFrame | null => frames.value.at(-1) ?? null);
 export const interval = computed(() => frameInterval(frames.value));
 export const shown = computed((): View => view(frames.value, windowSeconds.value, STALE_INTERVALS * interval.value));
 export const rows = computed((): readonly DecisionRow[] => {
-  return decisionRows(model.value.decisions.filter((d) => d.policy === policyName.value));
+  const keys: readonly string[] = policy.value === null ? [] : policyKeys(policy.value);
+  return decisionRows(model.value.decisions.filter((d) => keys.includes(d.policy)));
 });
 
 /** Seconds since the newest frame was made; null before the first. */
 export const age = computed((): number | null => {
-  const arrival = arrivals.value.get(policyName.value);
+  const arrival = arrivals.value.get(latest.value?.policy ?? "");
   return arrival === undefined ? null : ageOf(arrival, now.value);
 });
 export const stale = computed(() => age.value !== null && isStale(age.value, interval.value));
@@ -48,7 +48,7 @@ function receive(message: PageMessage): void {
   const received = localSeconds();
   const names = message.type === "frame" ? [message.frame.policy] : model.value.frames.keys();
   for (const name of names) {
-    const at = framesOf(model.value, name).at(-1)?.at;
+    const at = model.value.frames.get(name)?.at(-1)?.at;
     if (at !== undefined) next.set(name, { age: message.state.at - at, received });
   }
   arrivals.value = next;

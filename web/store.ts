@@ -12,7 +12,7 @@ export interface Model {
 
 export const LIMITS = {
   historySeconds: 3600,
-  /** Twice an hour at the fastest feed (1 Hz): the cap that holds when timestamps stand still. */
+  /** Two a second for the whole hour: the cap on a feed that is faster than it should be. */
   framesPerPolicy: 7200,
   decisions: 500,
   policies: 64,
@@ -63,7 +63,7 @@ function withFrame(
   if (!frames.has(frame.policy) && frames.size >= LIMITS.policies) return frames;
   const next = new Map(frames).set(frame.policy, trim(insert(frames.get(frame.policy) ?? NO_FRAMES, frame)));
   // A policy that is gone takes its history with it.
-  const known = new Set(state.policies.map((p) => p.name));
+  const known = new Set(state.policies.flatMap(policyKeys));
   for (const name of next.keys()) if (!known.has(name) && name !== frame.policy) next.delete(name);
   return next;
 }
@@ -102,10 +102,20 @@ function withDecision(decisions: readonly PageDecision[], added: PageDecision): 
   return boundDecisions(others.toSpliced(index < 0 ? others.length : index, 0, added), LIMITS.decisions);
 }
 
-export const framesOf = (model: Model, policy: string): readonly PageFrame[] => model.frames.get(policy) ?? NO_FRAMES;
+/** How frames and decisions may name a policy: alone where that is enough, with the namespace where it is not. */
+export const policyKeys = (policy: Pick<PagePolicy, "namespace" | "name">): readonly [string, string] => [
+  `${policy.namespace}/${policy.name}`,
+  policy.name,
+];
 
-/** The policy asked for, or the first: a selection that no longer exists must not blank the page. */
-export function policyOf(model: Model, name: string | null): PagePolicy | null {
+export function framesOf(model: Model, policy: PagePolicy | null): readonly PageFrame[] {
+  if (policy === null) return NO_FRAMES;
+  const [full, short] = policyKeys(policy);
+  return model.frames.get(full) ?? model.frames.get(short) ?? NO_FRAMES;
+}
+
+/** The policy asked for (as namespace/name), or the first: a selection that no longer exists must not blank the page. */
+export function policyOf(model: Model, key: string | null): PagePolicy | null {
   const policies = model.state?.policies ?? [];
-  return policies.find((p) => p.name === name) ?? policies[0] ?? null;
+  return policies.find((p) => policyKeys(p)[0] === key) ?? policies[0] ?? null;
 }

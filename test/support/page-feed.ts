@@ -97,7 +97,7 @@ function frameAt(start: number, t: number, pools: { prefill: Pool; decode: Pool 
     itl: latencyPart(itl, itl * 1.22, TARGET.itl),
     pools: [poolPart(prefill, t, learned), poolPart(decode, t, learned)],
     transfer: t < 10 ? null : { bytesPerSecond: prefill.served * KV_BYTES_PER_TOKEN * noise, failures: t % 97 === 0 ? 1 : 0 },
-    predicted: { ttft: learned ? ttft * 1.75 / noise : null, itl: learned ? (itl * 1.2) / noise : null },
+    predicted: { ttft: learned ? (ttft * 1.75) / noise : null, itl: learned ? (itl * 1.2) / noise : null },
   };
 }
 
@@ -150,7 +150,13 @@ function decide(start: number, t: number, pools: { prefill: Pool; decode: Pool }
   }
   const decision = decisionOf(at, before, wanted, asked, hold);
   if (hold) return { policy: POLICY, decision, outcome: "held" };
-  if (failed) return { policy: POLICY, decision, outcome: "failed", error: "fleet control: POST /scale answered 503: node is busy; tried again at the next tick" };
+  if (failed)
+    return {
+      policy: POLICY,
+      decision,
+      outcome: "failed",
+      error: "fleet control: POST /scale answered 503: node is busy; tried again at the next tick",
+    };
   return { policy: POLICY, decision, outcome: changed ? "applied" : "unchanged" };
 }
 
@@ -204,7 +210,12 @@ function reasons(before: Plan, wanted: Plan, asked: { prompt: number; output: nu
   };
   say("prefill", asked.prompt);
   say("decode", asked.output);
-  if (converted) list.push({ code: "convert", text: "A decode replica's GPU is freed for prefill: the budget of 10 GPUs allows no more.", numbers: { budgetGpus: BUDGET } });
+  if (converted)
+    list.push({
+      code: "convert",
+      text: "A decode replica's GPU is freed for prefill: the budget of 10 GPUs allows no more.",
+      numbers: { budgetGpus: BUDGET },
+    });
   if (list.length > 0) return list;
   const text = `Both pools are within range: prefill asks for ${thousands(asked.prompt)}, decode for ${thousands(asked.output)}.`;
   return [{ code: "within-range", text, numbers: { ...numbers(asked.prompt, "prefill") } }];

@@ -31,7 +31,8 @@ export async function bundlePage(): Promise<{ readonly dir: string; remove(): Pr
 
 const TYPES: Record<string, string> = { html: "text/html; charset=utf-8", js: "text/javascript", css: "text/css" };
 /** The strictest policy the page must live under: nothing inline, nothing from elsewhere. */
-export const PAGE_CSP = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'";
+export const PAGE_CSP =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'";
 
 /** A real HTTP and WebSocket server for the page, fed by a test instead of a scaler. */
 export class PageServer {
@@ -39,6 +40,7 @@ export class PageServer {
   readonly #ws: WebSocketServer;
   /** Every path asked for that is not there. */
   readonly missing: string[] = [];
+  port = 0;
   onConnect: (send: (message: PageMessage) => void) => void = () => undefined;
 
   constructor(dir: string) {
@@ -69,7 +71,8 @@ export class PageServer {
       this.#http.once("error", reject);
       this.#http.listen(port, "127.0.0.1", resolve);
     });
-    return (this.#http.address() as AddressInfo).port;
+    this.port = (this.#http.address() as AddressInfo).port;
+    return this.port;
   }
 
   say(message: PageMessage): void {

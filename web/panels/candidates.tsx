@@ -33,7 +33,7 @@ export function Candidates({ candidates, chosen }: CandidatesProps) {
                 <td>{gpus(c.gpus)}</td>
                 <td>{latency(c.ttft)}</td>
                 <td>{latency(c.itl)}</td>
-                <td>{c.meets ? "held" : "missed"}</td>
+                <td>{c.meets ? "met" : "missed"}</td>
               </tr>
             );
           })}

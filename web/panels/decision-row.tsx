@@ -105,7 +105,9 @@ function Figures({ reason }: { readonly reason: Reason }) {
 }
 
 function consequences({ entry: { decision } }: DecisionRow): readonly string[] {
-  const lines = decision.moves.map((m) => `${m.replicas} ${m.replicas === 1 ? "replica's GPUs move" : "replicas' GPUs move"} from ${m.from} to ${m.to}.`);
+  const lines = decision.moves.map(
+    (m) => `${m.replicas} ${m.replicas === 1 ? "replica's GPUs move" : "replicas' GPUs move"} from ${m.from} to ${m.to}.`,
+  );
   const { prefill, decode } = decision.pools;
   if (prefill.limits !== undefined) lines.push(`Prefill batch limit ${prefill.limits.maxBatchedTokens} tokens per pass.`);
   if (decode.limits !== undefined) lines.push(`Decode batch limit ${decode.limits.maxNumSeqs} sequences.`);

@@ -2,6 +2,7 @@ import { clock, iso } from "../clock.ts";
 import { localSeconds } from "../feed.ts";
 import { span } from "../format.ts";
 import { age, chosenPolicy, interval, latest, link, model, now, policy, stale, windowSeconds, WINDOWS } from "../live.ts";
+import { policyKeys } from "../store.ts";
 
 const MODES = {
   observe: "observe: decides and explains, changes nothing",
@@ -49,15 +50,15 @@ function Mark() {
 
 function PolicyName() {
   const policies = model.value.state?.policies ?? [];
-  const name = policy.value?.name ?? "";
-  if (policies.length < 2) return <span class="policy">{name}</span>;
+  const shown = policy.value;
+  if (shown === null || policies.length < 2) return <span class="policy">{shown?.name ?? ""}</span>;
   return (
     <label class="choice">
       <span class="unseen">Policy</span>
-      <select value={name} onChange={(event) => (chosenPolicy.value = event.currentTarget.value)}>
+      <select value={policyKeys(shown)[0]} onChange={(event) => (chosenPolicy.value = event.currentTarget.value)}>
         {policies.map((p) => (
-          <option key={p.name} value={p.name}>
-            {p.name}
+          <option key={policyKeys(p)[0]} value={policyKeys(p)[0]}>
+            {policies.some((other) => other !== p && other.name === p.name) ? policyKeys(p)[0] : p.name}
           </option>
         ))}
       </select>
@@ -71,7 +72,12 @@ function WindowChoice() {
       <legend class="unseen">Time range of the charts</legend>
       {WINDOWS.map((w) => (
         <label key={w.seconds}>
-          <input type="radio" name="window" checked={windowSeconds.value === w.seconds} onChange={() => (windowSeconds.value = w.seconds)} />
+          <input
+            type="radio"
+            name="window"
+            checked={windowSeconds.value === w.seconds}
+            onChange={() => (windowSeconds.value = w.seconds)}
+          />
           <span>{w.label}</span>
         </label>
       ))}

@@ -1,7 +1,7 @@
 import { clock, iso } from "../clock.ts";
 import { rows } from "../live.ts";
 import { Steps } from "./decision-row.tsx";
-import { Note, Tile } from "./objectives.tsx";
+import { Note, Tile } from "./tile.tsx";
 
 /** The newest decision that changed something, in one line; the list below tells the rest. */
 export function LastChange() {
@@ -16,7 +16,8 @@ export function LastChange() {
             <Steps row={row} />
           </span>
           <Note>
-            <time dateTime={iso(row.entry.decision.at)}>{clock(row.entry.decision.at)}</time> · {row.entry.decision.reasons[0]?.text ?? "no reason given"}
+            <time dateTime={iso(row.entry.decision.at)}>{clock(row.entry.decision.at)}</time> ·{" "}
+            {row.entry.decision.reasons[0]?.text ?? "no reason given"}
           </Note>
         </>
       )}

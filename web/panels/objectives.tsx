@@ -1,9 +1,9 @@
-import type { ComponentChildren } from "preact";
 import type { PageFrame, PagePolicy } from "../../wire/page.ts";
-import { attainment, bandwidth, count, type Format, gpus, latency, percent, span } from "../format.ts";
+import { attainment, bandwidth, count, type Format, GAP, gpus, latency, percent, span } from "../format.ts";
 import { latest, model, policy } from "../live.ts";
 import { Value } from "../value.tsx";
 import { LastChange } from "./last-change.tsx";
+import { Note, Tile } from "./tile.tsx";
 
 /** The questions of a glance: are the targets held, at what cost, on what evidence, and what was done last. */
 export function Objectives() {
@@ -35,26 +35,6 @@ export function Objectives() {
   );
 }
 
-interface TileProps {
-  readonly name: string;
-  readonly title: string;
-  readonly class?: string;
-  readonly children: ComponentChildren;
-}
-
-export function Tile(props: TileProps) {
-  return (
-    <div class={`tile ${props.class ?? ""}`}>
-      <h2 title={props.title}>{props.name}</h2>
-      <div class="tile-body">{props.children}</div>
-    </div>
-  );
-}
-
-export function Note({ bad, children }: { readonly bad?: boolean; readonly children: ComponentChildren }) {
-  return <span class={bad === true ? "note bad" : "note"}>{children}</span>;
-}
-
 interface ObjectiveProps {
   readonly name: string;
   readonly title: string;
@@ -69,10 +49,12 @@ function Objective({ name, title, part, policy: shown, frame }: ObjectiveProps) 
   const value = frame?.[part]?.p95 ?? null;
   return (
     <Tile name={`${name} p95`} title={title}>
-      <Value value={value} format={latency} />
+      <span>
+        <Value value={value} format={latency} /> <Verdict value={value} target={target} />
+      </span>
       <Note>
-        target {objective === null ? "" : `p${quantile(objective.quantile)} `}≤ <Value value={target} format={latency} />
-        <Verdict value={value} target={target} />
+        target{objective === null || objective.quantile === SHOWN_QUANTILE ? "" : ` of p${quantile(objective.quantile)}`} ≤{GAP}
+        <Value value={target} format={latency} />
       </Note>
       <Note>
         predicted <Value value={frame?.predicted[part]} format={latency} />
@@ -81,12 +63,14 @@ function Objective({ name, title, part, policy: shown, frame }: ObjectiveProps) 
   );
 }
 
+/** Frames carry p50 and p95; a target at another quantile is named, so that the two are not taken for one. */
+const SHOWN_QUANTILE = 0.95;
 const quantile: Format = (q) => String(Number((q * 100).toFixed(2)));
 
 /** A word beside the colour: colour alone does not reach everybody. */
 function Verdict({ value, target }: { readonly value: number | null; readonly target: number | null }) {
   if (value === null || target === null) return null;
-  return value <= target ? <span class="verdict good">held</span> : <span class="verdict bad">missed</span>;
+  return value <= target ? <span class="verdict good">met</span> : <span class="verdict bad">missed</span>;
 }
 
 function Budget({ policy: shown }: { readonly policy: PagePolicy }) {
@@ -94,8 +78,10 @@ function Budget({ policy: shown }: { readonly policy: PagePolicy }) {
   const part = used !== null && budget !== null && budget > 0 ? Math.min(1, used / budget) : null;
   return (
     <Tile name="GPUs in use" title="GPUs of ready and starting replicas, and the policy's budget">
-      <Value value={used} format={gpus} />
-      <Note>{budget === null ? "no budget set" : `budget ${gpus(budget)}${part === null ? "" : `, ${percent(part)} used`}`}</Note>
+      <span>
+        <Value value={used} format={gpus} /> {budget === null ? null : <small class="muted">of {budget}</small>}
+      </span>
+      <Note>{budget === null ? "no budget set" : part === null ? `budget ${gpus(budget)}` : `${percent(part)} of the budget`}</Note>
       {part === null ? null : (
         <span class="meter" aria-hidden="true">
           <span style={{ width: `${part * 100}%` }} />
@@ -111,12 +97,18 @@ function Agents() {
   const oldest = up.reduce((most, a) => Math.max(most, a.age), 0);
   const down = agents.filter((a) => !a.connected).map((a) => a.node);
   return (
-    <Tile name="Agents" title={agents.map((a) => `${a.node}: ${a.connected ? "connected" : "gone"}, last report ${span(a.age)} ago`).join("\n")}>
-      <span class="value">
-        {up.length}
-        <small> of {agents.length} connected</small>
+    <Tile
+      name="Agents"
+      title={agents.map((a) => `${a.node}: ${a.connected ? "connected" : "gone"}, last report ${span(a.age)} ago`).join("\n")}
+    >
+      <span>
+        <span class="value">{up.length}</span> <small class="muted">of {agents.length} connected</small>
       </span>
-      {down.length > 0 ? <Note bad>missing {down.slice(0, 3).join(", ")}</Note> : <Note>oldest report {up.length === 0 ? "—" : span(oldest)}</Note>}
+      {down.length > 0 ? (
+        <Note bad>missing {down.slice(0, 3).join(", ")}</Note>
+      ) : (
+        <Note>oldest report {up.length === 0 ? "—" : span(oldest)}</Note>
+      )}
     </Tile>
   );
 }

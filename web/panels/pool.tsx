@@ -46,7 +46,17 @@ const FACTS: readonly Fact[] = [
   { name: "Desired", title: "replicas the scaler wants", value: (p) => p.desired, format: () => replicas },
   { name: "Waiting", title: "requests not yet scheduled", value: (p) => p.waiting, format: () => requests },
   { name: "KV cache", title: "KV cache in use, mean over replicas", value: (p) => p.kvUsage, format: () => percent },
-  { name: "Velocity", title: "tokens per second that one replica sustains at its batch limit, as learned", value: (p) => p.velocity, format: () => tokenRate },
-  { name: "Batch limit", title: "tokens per pass (prefill) or sequences (decode)", value: (p) => p.limit, format: (role) => count(LIMIT_UNIT[role]) },
+  {
+    name: "Velocity",
+    title: "tokens per second that one replica sustains at its batch limit, as learned",
+    value: (p) => p.velocity,
+    format: () => tokenRate,
+  },
+  {
+    name: "Batch limit",
+    title: "tokens per pass (prefill) or sequences (decode)",
+    value: (p) => p.limit,
+    format: (role) => count(LIMIT_UNIT[role]),
+  },
   { name: "Power", title: "GPU power draw", value: (p) => p.gpu.powerWatts, format: () => watts },
 ];
