@@ -115,8 +115,8 @@ const requestHalf = z.object({
 });
 
 const source = z.object({
-  /** What is read: engine, gpu, otlp, host. */
-  source: z.enum(["engine", "gpu", "otlp", "host"]),
+  /** What is read; "targets" is the list of targets itself. */
+  source: z.enum(["engine", "gpu", "otlp", "host", "targets"]),
   target: z.string().max(512),
   up: z.boolean(),
   /** Seconds since the last good read; absent = never. */

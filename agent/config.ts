@@ -1,0 +1,44 @@
+import { z } from "zod";
+import { durationSetting } from "../wire/duration.ts";
+
+/** 0 lets the system choose a free port (the log says which); "off" does not listen. */
+const port = z.coerce.number().int().min(0).max(65_535);
+const optionalPort = z.union([z.literal("off"), port]);
+
+/**
+ * Settings of one agent. Each is a key of the configuration file, a flag (`--otlp-grpc-port`) and an environment
+ * variable (`FULCRUM_OTLP_GRPC_PORT`); docs/agent.md describes them for people.
+ */
+export const agentSettingsSchema = z.object({
+  /** The node's name, as the targets file and the scaler know it. */
+  node: z.string().min(1).max(253),
+  /** Path of the static targets file (core/targets.ts). */
+  targets: z.string().min(1),
+  scalerUrl: z
+    .url({ protocol: /^wss?$/, error: "not a WebSocket address; write for example ws://127.0.0.1:8900/agents" })
+    .default("ws://127.0.0.1:8900/agents"),
+  /** Bearer token for the scaler link. */
+  token: z.string().min(1).optional(),
+  /** Address that /metrics and the OTLP receivers listen on. */
+  host: z.string().min(1).default("127.0.0.1"),
+  /** Port of /metrics, /healthz and /readyz; 9464 is the conventional one of OpenTelemetry's Prometheus exporters. */
+  port: port.default(9464),
+  otlpGrpcPort: optionalPort.default(4317),
+  otlpHttpPort: optionalPort.default(4318),
+  /** One scrape of every target and one report per interval. */
+  interval: durationSetting.default(1),
+  /** A target that takes longer is down for this round. */
+  scrapeTimeout: durationSetting.default(2),
+  /** Bytes of one scraped page, after decompression. A vLLM page is about 55 kB per engine rank. */
+  maxPageBytes: z.coerce
+    .number()
+    .int()
+    .min(1024)
+    .max(256 * 1024 * 1024)
+    .default(8 * 1024 * 1024),
+  /** Reports kept for a scaler that is away; 600 is ten minutes at 1 Hz. */
+  outboxSize: z.coerce.number().int().min(1).max(100_000).default(600),
+  logLevel: z.enum(["debug", "info", "warn", "error", "silent"]).default("info"),
+});
+
+export type AgentSettings = z.output<typeof agentSettingsSchema>;

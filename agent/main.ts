@@ -1,0 +1,141 @@
+import { randomUUID } from "node:crypto";
+import type { SourceReport } from "../wire/messages.ts";
+import type { AgentSettings } from "./config.ts";
+import { followTargets } from "./discover/static-targets.ts";
+import { createHostReader } from "./host.ts";
+import { type Link, createLink } from "./link.ts";
+import { closeServer, listen } from "./listen.ts";
+import type { Log } from "./log.ts";
+import { type AgentMetrics, createAgentMetrics } from "./metrics.ts";
+import { createReadiness } from "./readiness.ts";
+import { type Receivers, openReceivers } from "./receive/receivers.ts";
+import { createSpanIntake } from "./receive/span-intake.ts";
+import { createReporter } from "./reporter.ts";
+import { createPageFetcher } from "./scrape/fetch.ts";
+import { type Health, down, unknown, up } from "./scrape/health.ts";
+import { everyBeat, monotonicSeconds } from "./scrape/schedule.ts";
+import { createWatchlist } from "./scrape/watchlist.ts";
+import { createStatusServer } from "./serve.ts";
+import { sourceReport } from "./summarize/sources.ts";
+import { createSelfTelemetry } from "./telemetry.ts";
+import { VERSION } from "./version.ts";
+
+/** Ports in use, which differ from the settings where those say 0. */
+export interface AgentPorts {
+  readonly metrics: number;
+  readonly otlpHttp: number | undefined;
+  readonly otlpGrpc: number | undefined;
+}
+
+/** The last report goes out when everything else has stopped; a scaler that does not take it by then will not. */
+const FLUSH_SECONDS = 1;
+
+const now = (): number => Date.now() / 1000;
+
+/**
+ * Runs one agent until aborted. Rejects with an AgentError when a port cannot be had; whatever happens later (targets,
+ * scaler or engines away, garbage from any of them) is reported and outlived.
+ */
+export async function runAgent(
+  settings: AgentSettings,
+  signal: AbortSignal,
+  log: Log,
+  onListening?: (ports: AgentPorts) => void,
+): Promise<void> {
+  const { node, host, interval: period } = settings;
+  const boot = randomUUID();
+  const origin = monotonicSeconds();
+  const onBug = (cause: unknown): void => log.error({ err: cause }, "a bug in the agent; it goes on");
+
+  const telemetry = createSelfTelemetry();
+  const fetcher = createPageFetcher(settings.scrapeTimeout, settings.maxPageBytes);
+  const watchlist = createWatchlist({ fetcher, now, agentStartedAt: now(), scraped: telemetry.scraped, period, origin, signal, onBug });
+  const { link, metrics, reportsDropped } = createLinkWithMetrics(settings, boot, log);
+  const intake = createSpanIntake({ targets: watchlist.targets, now, received: metrics.spansReceived, dropped: metrics.spansDropped });
+  const hostReader = createHostReader(now);
+  let targets: Health = unknown;
+
+  const status = createStatusServer({
+    metrics: async () => `${await metrics.page()}\n${await telemetry.page()}`,
+    waitingFor: createReadiness(
+      () => targets,
+      () => [...watchlist.engines(), ...watchlist.gpus()],
+    ),
+    onProblem: onBug,
+  });
+  const receivers = await openReceivers(settings, intake, onBug);
+  const port = await listen(status, host, settings.port, "port").catch(async (cause: unknown) => {
+    await receivers.close();
+    throw cause;
+  });
+  const ports: AgentPorts = { metrics: port, otlpHttp: receivers.httpPort, otlpGrpc: receivers.grpcPort };
+  log.info({ node, boot, version: VERSION, ports }, "agent started");
+  onListening?.(ports);
+
+  const report = createReporter({
+    ...{ node, boot, now, watchlist, intake, metrics, reportsDropped, onBug },
+    host: hostReader.latest,
+    otherSources: (at) => [
+      sourceReport("targets", settings.targets, targets, at),
+      sourceReport("host", node, hostReader.health(), at),
+      ...otlpSources(receivers, intake.lastBatch(), at),
+    ],
+    send: link.send,
+  });
+
+  const linkStop = new AbortController();
+  const running = [link.run(linkStop.signal), hostReader.run(signal)];
+  await followTargets({
+    ...{ path: settings.targets, node, signal },
+    onTargets(file) {
+      watchlist.follow(file);
+      log.info({ engines: file.engines.length, gpus: file.gpus.length }, "targets loaded");
+    },
+    onProblem(message) {
+      if (targets.state !== "down")
+        log.warn({ problem: message }, "the targets file cannot be used; the last good one, if any, stays in use");
+      targets = down(targets, now(), 0, message);
+    },
+    onGood: () => (targets = up(now(), 0)),
+  });
+  // The report closes each period; scrapes happen in its first half.
+  await everyBeat({ period, phase: 0, origin }, signal, report);
+
+  await Promise.all([closeServer(status), receivers.close()]);
+  report();
+  await link.flush(FLUSH_SECONDS);
+  linkStop.abort();
+  await Promise.all(running);
+  fetcher.close();
+  await telemetry.close();
+  log.info({ node }, "agent stopped");
+}
+
+/** The link counts into the metrics, and the metrics show the link: one of them has to be made before the other. */
+function createLinkWithMetrics(
+  settings: AgentSettings,
+  boot: string,
+  log: Log,
+): { readonly link: Link; readonly metrics: AgentMetrics; readonly reportsDropped: () => number } {
+  let dropped = 0;
+  const { scalerUrl: url, token, node, outboxSize } = settings;
+  const link = createLink({
+    ...{ url, token, node, boot, version: VERSION, outboxSize, log, random: Math.random },
+    onAcknowledged: (reports) => metrics.reportsAcknowledged(reports),
+    onDropped(reports) {
+      dropped += reports;
+      metrics.reportsDropped(reports);
+    },
+  });
+  const metrics = createAgentMetrics(link.connected);
+  return { link, metrics, reportsDropped: () => dropped };
+}
+
+/** An OTLP receiver is up while it listens; its age says when spans last came, and is missing when none ever did. */
+const otlpSources = (receivers: Receivers, lastBatch: number | undefined, at: number): SourceReport[] =>
+  receivers.addresses.map((target) => ({
+    source: "otlp",
+    target,
+    up: true,
+    ...(lastBatch !== undefined && { age: Math.max(0, at - lastBatch) }),
+  }));

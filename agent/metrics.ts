@@ -1,0 +1,65 @@
+import type { NodeReport } from "../wire/messages.ts";
+import type { SpanDropReason, Transport } from "./receive/span-intake.ts";
+import { createGpuMetrics } from "./metrics-gpus.ts";
+import { createPoolMetrics } from "./metrics-pools.ts";
+import { createMetricFactory } from "./metrics-registry.ts";
+import type { GpuEvents } from "./summarize/gpus.ts";
+
+export interface AgentMetrics {
+  /** Brings every metric up to this report. */
+  apply(report: NodeReport, events: readonly GpuEvents[]): void;
+  spansReceived(transport: Transport, spans: number): void;
+  spansDropped(reason: SpanDropReason, spans: number): void;
+  reportsAcknowledged(reports: number): void;
+  reportsDropped(reports: number): void;
+  page(): Promise<string>;
+}
+
+/** The agent's metrics out of the catalog, prom-client's part; telemetry.ts holds what watches the agent itself. */
+export function createAgentMetrics(linkUp: () => boolean): AgentMetrics {
+  const factory = createMetricFactory();
+  const pools = createPoolMetrics(factory);
+  const gpus = createGpuMetrics(factory);
+  const sourceUp = factory.gauge("fulcrum_source_up");
+  const sourceAge = factory.gauge("fulcrum_source_age_seconds");
+  const host = {
+    memoryUsedBytes: factory.gauge("fulcrum_host_memory_used_bytes"),
+    memoryTotalBytes: factory.gauge("fulcrum_host_memory_total_bytes"),
+    load1: factory.gauge("fulcrum_host_load1"),
+  };
+  const received = factory.counter("fulcrum_spans_received_total");
+  const dropped = factory.counter("fulcrum_spans_dropped_total");
+  const sent = factory.counter("fulcrum_reports_sent_total");
+  const lost = factory.counter("fulcrum_reports_dropped_total");
+  const link = factory.gauge("fulcrum_link_up");
+  // prom-client starts a gauge without labels at 0, which would be a measurement nobody made.
+  for (const gauge of Object.values(host)) gauge.remove();
+  // From zero, so that the first event is visible as an increase.
+  for (const transport of ["grpc", "http"]) received.inc({ transport }, 0);
+
+  return {
+    apply(report, events) {
+      pools(report);
+      gpus(report, events);
+      sourceUp.reset();
+      sourceAge.reset();
+      for (const { source, target, up, age } of report.sources) {
+        sourceUp.set({ source, target }, up ? 1 : 0);
+        if (age !== undefined) sourceAge.set({ source, target }, age);
+      }
+      for (const field of ["memoryUsedBytes", "memoryTotalBytes", "load1"] as const) {
+        const value = report.host[field];
+        if (value === undefined) host[field].remove();
+        else host[field].set(value);
+      }
+    },
+    spansReceived: (transport, spans) => received.inc({ transport }, spans),
+    spansDropped: (reason, spans) => dropped.inc({ reason }, spans),
+    reportsAcknowledged: (reports) => sent.inc(reports),
+    reportsDropped: (reports) => lost.inc(reports),
+    page() {
+      link.set(linkUp() ? 1 : 0);
+      return factory.registry.metrics();
+    },
+  };
+}

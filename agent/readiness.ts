@@ -1,0 +1,18 @@
+import type { Health } from "./scrape/health.ts";
+
+/**
+ * What an agent still waits for. Ready means: it knows its targets and has tried each of them once. Not that they answer,
+ * nor that the scaler does: taking an agent out because others are down would only hide them.
+ */
+export function createReadiness(targets: () => Health, sources: () => readonly { health(): Health }[]): () => readonly string[] {
+  let roundDone = false;
+  return () => {
+    const file = targets();
+    if (file.state === "unknown") return ["the targets file: not read yet"];
+    if (file.state === "down" && file.lastGood === undefined) return [`the targets file: ${file.error}`];
+    const all = sources();
+    const untried = all.filter((s) => s.health().state === "unknown").length;
+    roundDone ||= untried === 0;
+    return roundDone ? [] : [`the first scrape round: ${untried} of ${all.length} targets not tried yet`];
+  };
+}

@@ -1,0 +1,77 @@
+import { type IncomingMessage, type Server, type ServerResponse, createServer } from "node:http";
+import { decodeTracesJson } from "../../core/otlp/json.ts";
+import { decodeTraces } from "../../core/otlp/protobuf.ts";
+import { exportResponse, exportResponseJson, statusBody, statusBodyJson } from "./export-response.ts";
+import { MAX_BODY_BYTES, readBody } from "./http-body.ts";
+import type { SpanIntake } from "./span-intake.ts";
+
+/** Bodies being read at once; with the body limit this bounds memory. Exporters retry on 503. */
+const MAX_CONCURRENT = 32;
+
+const PROTOBUF = "application/x-protobuf";
+const JSON_TYPE = "application/json";
+
+/** OTLP/HTTP receiver: POST /v1/traces in protobuf or JSON, gzip or plain, answered in the request's own format. */
+export function createOtlpHttpServer(intake: SpanIntake, onProblem: (cause: unknown) => void): Server {
+  let active = 0;
+  const server = createServer((request, response) => {
+    if (active >= MAX_CONCURRENT) {
+      request.resume();
+      response.setHeader("retry-after", "1");
+      return refuse(request, response, 503, 8, `more than ${MAX_CONCURRENT} requests at once`);
+    }
+    active++;
+    handle(request, response, intake)
+      .catch((cause: unknown) => {
+        onProblem(cause);
+        response.destroy();
+      })
+      .finally(() => active--);
+  });
+  // A sender that drips its headers or body is cut off; exporters give up after 10 s themselves.
+  server.headersTimeout = 5000;
+  server.requestTimeout = 10_000;
+  return server;
+}
+
+async function handle(request: IncomingMessage, response: ServerResponse, intake: SpanIntake): Promise<void> {
+  if ((request.url ?? "").split("?", 1)[0] !== "/v1/traces") return refuse(request, response, 404, 12, "only /v1/traces is served here");
+  if (request.method !== "POST") {
+    response.setHeader("allow", "POST");
+    return refuse(request, response, 405, 12, "only POST is served here");
+  }
+  const type = contentType(request);
+  if (type !== PROTOBUF && type !== JSON_TYPE)
+    return refuse(request, response, 415, 3, `content-type "${type}" is not supported; use ${PROTOBUF} or ${JSON_TYPE}`);
+
+  const body = await readBody(request, MAX_BODY_BYTES);
+  if (!body.ok) {
+    intake.refuse(body.error.code === "too-large" ? "too-large" : "malformed");
+    const status = { "too-large": 413, "unsupported-encoding": 415, broken: 400 }[body.error.code];
+    return refuse(request, response, status, 3, body.error.message);
+  }
+  const batch = type === JSON_TYPE ? decodeTracesJson(body.value.toString("utf8")) : decodeTraces(body.value);
+  if (!batch.ok) {
+    intake.refuse("malformed");
+    return refuse(request, response, 400, 3, `not an ExportTraceServiceRequest: ${batch.error.message}`);
+  }
+  intake.accept(batch.value, "http");
+  const { dropped } = batch.value;
+  const message = `${dropped} spans are over the receiver's limits`;
+  reply(response, 200, type, type === JSON_TYPE ? exportResponseJson(dropped, message) : exportResponse(dropped, message));
+}
+
+const contentType = (request: IncomingMessage): string =>
+  (request.headers["content-type"] ?? "").split(";", 1)[0]?.trim().toLowerCase() ?? "";
+
+/** An error in the request's format. The rest of the body is not read: the connection ends with the answer. */
+function refuse(request: IncomingMessage, response: ServerResponse, status: number, code: number, message: string): void {
+  const json = contentType(request) === JSON_TYPE;
+  if (!request.complete) response.setHeader("connection", "close");
+  reply(response, status, json ? JSON_TYPE : PROTOBUF, json ? statusBodyJson(code, message) : statusBody(code, message));
+}
+
+function reply(response: ServerResponse, status: number, type: string, body: string | Buffer): void {
+  response.writeHead(status, { "content-type": type, "content-length": Buffer.byteLength(body) });
+  response.end(body);
+}

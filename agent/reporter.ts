@@ -1,0 +1,81 @@
+import { type NodeReport, PROTOCOL_VERSION, type SourceReport } from "../wire/messages.ts";
+import type { AgentMetrics } from "./metrics.ts";
+import type { SpanIntake } from "./receive/span-intake.ts";
+import { monotonicSeconds } from "./scrape/schedule.ts";
+import type { Watchlist } from "./scrape/watchlist.ts";
+import { type GpuEvents, gpuReports } from "./summarize/gpus.ts";
+import { toMessage } from "./summarize/fit.ts";
+import { poolReports } from "./summarize/pools.ts";
+import { sourceReport } from "./summarize/sources.ts";
+import { cpuSeconds } from "./telemetry.ts";
+
+export interface ReporterOptions {
+  readonly node: string;
+  readonly boot: string;
+  readonly now: () => number;
+  readonly watchlist: Watchlist;
+  readonly intake: SpanIntake;
+  readonly host: () => NodeReport["host"];
+  readonly metrics: AgentMetrics;
+  /** Sources other than the scraped ones, with their health. */
+  readonly otherSources: (now: number) => readonly SourceReport[];
+  readonly reportsDropped: () => number;
+  send(parcel: { readonly seq: number; readonly text: string }): void;
+  onBug(cause: unknown): void;
+}
+
+/** Takes what happened since the last call out of every part, and makes it one report: sent, and shown on /metrics. */
+export function createReporter(options: ReporterOptions): () => void {
+  let seq = 0;
+  let lastAt = monotonicSeconds();
+  let lastCpu = cpuSeconds();
+
+  const build = (): { readonly report: NodeReport; readonly events: readonly GpuEvents[] } => {
+    const { node, boot, watchlist, intake, host } = options;
+    const now = options.now();
+    const at = monotonicSeconds();
+    const cpu = cpuSeconds();
+    const spans = intake.take();
+    const replicas = watchlist.engines().map((e) => ({ scraper: e, state: e.take() }));
+    const gpus = watchlist.gpus().flatMap((g) => g.take());
+    const report: NodeReport = {
+      type: "report",
+      v: PROTOCOL_VERSION,
+      node,
+      boot,
+      seq: seq++,
+      at: now,
+      interval: at - lastAt,
+      pools: poolReports(
+        replicas.map((r) => r.state),
+        watchlist.takeDeparted(),
+        spans.pools,
+        now,
+      ),
+      gpus: gpuReports(gpus, watchlist.targets(), now),
+      requests: [...spans.requests],
+      requestsDropped: spans.requestsDropped,
+      sources: [
+        ...options.otherSources(now),
+        ...replicas.map(({ scraper, state }) =>
+          sourceReport("engine", `${state.target.namespace}/${state.target.pod}`, scraper.health(), now),
+        ),
+        ...watchlist.gpus().map((g) => sourceReport("gpu", g.url, g.health(), now)),
+      ],
+      spans: { received: spans.received, dropped: spans.dropped },
+      host: host(),
+      agent: { cpuSeconds: Math.max(0, cpu - lastCpu), rssBytes: process.memoryUsage.rss(), reportsDropped: options.reportsDropped() },
+    };
+    lastAt = at;
+    lastCpu = cpu;
+    return { report, events: gpus.map((g) => g.events) };
+  };
+
+  return () => {
+    const { report, events } = build();
+    options.metrics.apply(report, events);
+    const message = toMessage(report);
+    if (message.ok) options.send({ seq: report.seq, text: message.value.text });
+    else options.onBug(new Error(`report ${report.seq} cannot be sent: ${message.error}`));
+  };
+}

@@ -1,0 +1,53 @@
+/**
+ * Beats of one loop: at `origin + phase + k·period` on the monotonic clock. A beat that is still running when the next
+ * is due swallows it: a loop never overlaps itself, and a slow round is followed by the next beat on the grid, not by a burst.
+ */
+export interface Schedule {
+  readonly period: number;
+  /** Seconds after the grid point, so that many targets are not read at the same instant. */
+  readonly phase: number;
+  /** Monotonic seconds of grid point 0; loops that share it keep their order within a period. */
+  readonly origin: number;
+}
+
+export const monotonicSeconds = (): number => performance.now() / 1000;
+
+/** Runs until aborted. `run` must not throw; what it throws ends the loop, because only a bug can. */
+export async function everyBeat(schedule: Schedule, signal: AbortSignal, run: () => Promise<void> | void): Promise<void> {
+  while (!signal.aborted) {
+    const wait = nextBeat(schedule, monotonicSeconds()) - monotonicSeconds();
+    await sleep(Math.max(0, wait), signal);
+    if (signal.aborted) return;
+    await run();
+  }
+}
+
+/** The first beat strictly after `now`. */
+export function nextBeat({ period, phase, origin }: Schedule, now: number): number {
+  const first = origin + phase;
+  if (now < first) return first;
+  return first + (Math.floor((now - first) / period + 1e-9) + 1) * period;
+}
+
+export function sleep(seconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const finish = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", finish);
+      resolve();
+    };
+    const timer = setTimeout(finish, seconds * 1000);
+    signal.addEventListener("abort", finish, { once: true });
+  });
+}
+
+/**
+ * Where in the period a target is read: a hash of its name (FNV-1a) spread over the first half. The second half is left
+ * free so that a normal scrape is in before the report at the period's end, and every report covers one scrape.
+ */
+export function phaseOf(name: string, period: number): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193) >>> 0;
+  return (hash / 2 ** 32) * 0.5 * period;
+}

@@ -1,0 +1,72 @@
+import type { Distribution } from "../../core/distribution.ts";
+import type { DistributionName } from "../../core/engines/canonical.ts";
+import { poolKey } from "../../core/pool.ts";
+import { type SketchBuilder, createSketch } from "../../core/sketch/builder.ts";
+import type { RequestHalf } from "../../wire/messages.ts";
+
+/** Latency and length sketches of one pool, from its requests' spans. */
+export type PoolSpans = Readonly<Partial<Record<DistributionName, Distribution>>>;
+
+export interface SpanSummary {
+  add(half: RequestHalf): void;
+  /** What was added since the last drain, by pool key. */
+  drain(): ReadonlyMap<string, PoolSpans>;
+}
+
+/**
+ * Folds request halves into sketches. Every request counts, also those that no longer fit among the report's halves.
+ * Memory is bounded by pools × names; one sketch bounds itself.
+ */
+export function createSpanSummary(): SpanSummary {
+  let pools = new Map<string, Map<DistributionName, SketchBuilder>>();
+  return {
+    add(half) {
+      const key = poolKey(half);
+      const pool = pools.get(key) ?? new Map<DistributionName, SketchBuilder>();
+      pools.set(key, pool);
+      for (const { name, value, weight } of measures(half)) {
+        const sketch = pool.get(name) ?? createSketch();
+        pool.set(name, sketch);
+        sketch.add(value, weight);
+      }
+    },
+    drain() {
+      const out = new Map<string, PoolSpans>();
+      for (const [key, pool] of pools) {
+        const distributions: Partial<Record<DistributionName, Distribution>> = {};
+        for (const [name, sketch] of pool) {
+          const data = sketch.toData();
+          if (data.count > 0) distributions[name] = { kind: "sketch", sketch: data };
+        }
+        out.set(key, distributions);
+      }
+      pools = new Map();
+      return out;
+    },
+  };
+}
+
+interface Measure {
+  readonly name: DistributionName;
+  readonly value: number;
+  readonly weight: number;
+}
+
+/**
+ * What one half measures. A span carries the request's mean inter-token latency only, weighted here by its tokens so that
+ * the pool's mean is per token, as the engines' histograms have it; within one request the spread is not visible.
+ * A prefill engine emits one token, so it has no inter-token latency, and its output length says nothing.
+ */
+function* measures(half: RequestHalf): Generator<Measure> {
+  const once = (name: DistributionName, value: number): Measure => ({ name, value, weight: 1 });
+  yield once("e2e", Math.max(0, half.end - half.start));
+  if (half.firstToken !== undefined) yield once("ttft", half.firstToken);
+  if (half.queue !== undefined) yield once("queue", half.queue);
+  if (half.prefill !== undefined) yield once("prefill", half.prefill);
+  if (half.kvTransfer !== undefined) yield once("kvTransfer", half.kvTransfer);
+  if (half.promptTokens !== undefined) yield once("isl", half.promptTokens);
+  if (half.role === "prefill" || half.outputTokens === undefined) return;
+  yield once("osl", half.outputTokens);
+  const gaps = half.outputTokens - 1;
+  if (half.decode !== undefined && gaps >= 1) yield { name: "itl", value: half.decode / gaps, weight: gaps };
+}
