@@ -59,7 +59,7 @@ export function createSpanIntake(options: SpanIntakeOptions): SpanIntake {
     const halves = assembler.add({ resources: [{ ...resource, instance: pod }], spans: resource.spans.length, dropped: 0 });
     for (const spanHalf of halves) {
       const half = toRequestHalf(spanHalf, target, pod);
-      summary.add(half);
+      if (half.role === target.role) summary.add(half);
       if (requests.length < LIMITS.requestsPerReport) requests.push(half);
       else requestsDropped++;
     }
