@@ -1,5 +1,7 @@
 import { render } from "preact";
+// oxlint-disable-next-line import/no-unassigned-import -- a style sheet has no value; esbuild puts it into page.css
 import "uplot/dist/uPlot.min.css";
+// oxlint-disable-next-line import/no-unassigned-import -- as above
 import "./style.css";
 import { App } from "./app.tsx";
 import { start } from "./live.ts";

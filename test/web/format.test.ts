@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { bandwidthAxis, countAxis, latencyAxis, percentAxis, tick } from "../../web/axis.ts";
 import { figure } from "../../web/figures.ts";

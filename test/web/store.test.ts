@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { EMPTY, framesOf, LIMITS, type Model, policyOf, reduce } from "../../web/store.ts";
 import type { PageDecision, PageFrame, PageMessage, PagePolicy, PageState } from "../../wire/page.ts";

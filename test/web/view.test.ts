@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { columns, view } from "../../web/columns.ts";
 import { backoff } from "../../web/feed.ts";
@@ -42,7 +42,7 @@ describe("columns", () => {
         const frames = ats.sort((a, b) => a - b).map((at) => frame(at, at));
         const [times, line] = columns(view(frames, 3600, gapAfter), [transfer]);
         expect(line).toHaveLength(times.length);
-        times.forEach((at, i) => i > 0 && expect(at).toBeGreaterThan(times[i - 1] ?? Infinity));
+        expect(times).toEqual([...new Set(times)].sort((a, b) => a - b));
         expect(line?.filter((v) => v !== null)).toEqual(frames.map((f) => f.at));
       }),
     );
