@@ -7,20 +7,23 @@ import type { Role } from "../pool.ts";
 import type { DistributionName } from "./canonical.ts";
 import { satisfies, toBase, type Dialect, type DistributionRule, type Term } from "./dialect.ts";
 import { createLeaf, identityOf, justLost, rankOf, setLeaf, type Leaf } from "./leaf.ts";
-import type { Slots, Store } from "./slots.types.ts";
+import type { Slots, Store } from "./slots.ts";
 
 export interface Histograms {
   readonly distributions: Partial<Record<DistributionName, BucketDistribution>>;
   readonly problems: readonly Problem[];
 }
 
-export interface DistributionSlots extends Slots {
+export interface DistributionSlots {
+  readonly all: readonly Slots[];
   collect(generation: number): Histograms;
 }
 
 /** Label sets per histogram and bounds per label set, so that a hostile page cannot grow us without end. */
 const MAX_GROUPS = 1024;
 const MAX_BOUNDS = 512;
+
+const PARTS = ["_bucket", "_sum", "_count"];
 
 /** One label set of one histogram. */
 interface Group {
@@ -32,7 +35,7 @@ interface Group {
 export function createDistributionSlots(dialect: Dialect, role: Role): DistributionSlots {
   const rules = dialect.distributions.filter((rule) => rule.roles?.includes(role) ?? true).map((rule) => createHistogram(rule, dialect));
   return {
-    resolve: (name, labels) => rules.flatMap((rule) => rule.resolve(name, labels)),
+    all: rules,
     collect(generation) {
       const distributions: Partial<Record<DistributionName, BucketDistribution>> = {};
       const problems: Problem[] = [];
@@ -54,6 +57,7 @@ function createHistogram(rule: DistributionRule, dialect: Dialect): Histogram {
   const alternatives = rule.from.map((term) => ({ term, groups: new Map<string, Group>() }));
   return {
     name: rule.name,
+    series: rule.from.flatMap((term) => PARTS.map((part) => `${term.series}${part}`)),
     resolve: (name, labels) => alternatives.flatMap(({ term, groups }) => resolvePart(term, groups, name, labels, dialect)),
     value(generation, problems) {
       for (const { term, groups } of alternatives) {
@@ -69,7 +73,7 @@ function createHistogram(rule: DistributionRule, dialect: Dialect): Histogram {
 function resolvePart(term: Term, groups: Map<string, Group>, name: string, labels: Labels, dialect: Dialect): Store[] {
   if (!name.startsWith(term.series) || !satisfies(labels, term.where) || !satisfies(labels, dialect.everywhere)) return [];
   const part = name.slice(term.series.length);
-  if (part !== "_bucket" && part !== "_sum" && part !== "_count") return [];
+  if (!PARTS.includes(part)) return [];
   const group = groupFor(groups, identityOf(labels, [...dialect.rankLabels, "le"]));
   if (group === undefined) return [];
   const rank = rankOf(labels, dialect.rankLabels);

@@ -12,7 +12,7 @@ import {
   type GpuValueName,
 } from "./dcgm-exporter.ts";
 import { toBase } from "./dialect.ts";
-import type { Store } from "./slots.types.ts";
+import type { Store } from "./slots.ts";
 
 /** One GPU (or MIG instance) as a dcgm-exporter page shows it. What the page does not have, or has blank, is absent. */
 export interface GpuSample extends GpuLabels {

@@ -9,7 +9,7 @@ import { createDistributionSlots } from "./distribution-slots.ts";
 import { dynamoFrontend } from "./dynamo-frontend.ts";
 import { createScalarSlots } from "./scalar-slots.ts";
 import { sglang } from "./sglang.ts";
-import type { Store } from "./slots.types.ts";
+import { indexBySeries, type Store } from "./slots.ts";
 import { vllm } from "./vllm.ts";
 
 const DIALECTS: Record<EngineKind, Dialect> = { vllm, sglang, "dynamo-frontend": dynamoFrontend };
@@ -37,11 +37,12 @@ export function createEnginePage(engine: EngineKind, role: Role, limits?: PageLi
   const dialect = DIALECTS[engine];
   const scalars = createScalarSlots(dialect, role);
   const distributions = createDistributionSlots(dialect, role);
+  const index = indexBySeries([...scalars.all, ...distributions.all]);
   let generation = 0;
   const reader = createSeriesReader<readonly Store[]>({
     resolve(name, labels) {
-      const slots = [...scalars.resolve(name, labels), ...distributions.resolve(name, labels)];
-      return slots.length > 0 ? slots : undefined;
+      const stores = index.get(name)?.flatMap((slots) => slots.resolve(name, labels)) ?? [];
+      return stores.length > 0 ? stores : undefined;
     },
     store(slots, value) {
       for (const slot of slots) slot(generation, value);

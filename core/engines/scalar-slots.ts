@@ -3,7 +3,7 @@ import type { Role } from "../pool.ts";
 import type { CounterName, GaugeName } from "./canonical.ts";
 import { satisfies, toBase, type Dialect, type LabelGaugeRule, type ScalarRule, type Term, type Where } from "./dialect.ts";
 import { createLeaf, identityOf, present, rankOf, setLeaf, type Leaf } from "./leaf.ts";
-import type { Slots, Store } from "./slots.types.ts";
+import type { Slots, Store } from "./slots.ts";
 
 export interface Scalars {
   readonly counters: Partial<Record<CounterName, number>>;
@@ -11,7 +11,8 @@ export interface Scalars {
   readonly processStartTime?: number;
 }
 
-export interface ScalarSlots extends Slots {
+export interface ScalarSlots {
+  readonly all: readonly Slots[];
   collect(generation: number): Scalars;
 }
 
@@ -26,7 +27,7 @@ export function createScalarSlots(dialect: Dialect, role: Role): ScalarSlots {
   const start = createScalar({ name: "start", from: [[{ series: "process_start_time_seconds" }]] }, dialect);
   const all = [...counters, ...gauges, ...labelGauges, start];
   return {
-    resolve: (name, labels) => all.flatMap((scalar) => scalar.resolve(name, labels)),
+    all,
     collect(generation) {
       const values: { counters: Partial<Record<CounterName, number>>; gauges: Partial<Record<GaugeName, number>> } = {
         counters: {},
@@ -66,6 +67,7 @@ function createScalar<Name>(rule: ScalarRule<Name>, dialect: Dialect): Scalar<Na
   };
   return {
     name: rule.name,
+    series: rule.from.flatMap((terms) => terms.map((term) => term.series)),
     resolve: (name, labels) =>
       alternatives.flatMap(({ terms, leaves }) =>
         terms.filter((term) => wants(term, name, labels, dialect.everywhere)).flatMap((term) => store(leaves, term, labels)),
@@ -87,8 +89,8 @@ function createLabelGauge(rule: LabelGaugeRule): Scalar<GaugeName> {
   const leaves = new Map<string, Leaf>();
   return {
     name: rule.name,
-    resolve(name, labels) {
-      if (name !== rule.series) return [];
+    series: [rule.series],
+    resolve(_, labels) {
       const value = firstProduct(rule, labels);
       const leaf = value === undefined ? undefined : leafFor(leaves, labels.get("engine") ?? "");
       return value === undefined || leaf === undefined ? [] : [(generation) => setLeaf(leaf, generation, 0, value)];
