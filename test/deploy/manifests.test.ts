@@ -1,0 +1,208 @@
+import { describe, expect, it } from "vitest";
+import { agentSettingsSchema } from "../../agent/config.ts";
+import { parseTargets } from "../../agent/config-targets.ts";
+import { scalerSettingsSchema } from "../../scaler/config.ts";
+import { parsePolicies } from "../../scaler/policy/load.ts";
+import { envName, resolveSettings } from "../../wire/settings.ts";
+import { component, needs } from "../support/components.ts";
+import { kustomize, type Manifests, type Workload } from "../support/manifests.ts";
+
+const kubectl = component("kubectl");
+const FOLDERS = ["base", "overlays/observe"] as const;
+const SCHEMAS = { "fulcrum-agent": agentSettingsSchema, "fulcrum-scaler": scalerSettingsSchema } as const;
+
+const only = <T>(items: readonly T[]): T => {
+  const [item] = items;
+  if (item === undefined || items.length !== 1) throw new Error(`expected one, found ${items.length}`);
+  return item;
+};
+
+const schemaOf = (workload: Workload) => SCHEMAS[workload.metadata.name as keyof typeof SCHEMAS];
+
+describe.skipIf(kubectl === undefined).each(FOLDERS)(`deploy/%s ${needs("kubectl")}`, (folder) => {
+  // skipIf still collects the body: without kubectl there is nothing to read.
+  const m: Manifests =
+    kubectl === undefined ? { all: [], workloads: [], services: [], roles: [], bindings: [], configMaps: [] } : kustomize(kubectl, folder);
+
+  it("holds one namespace, an agent DaemonSet, a scaler Deployment, their Services and accounts, each object once", () => {
+    const ids = m.all.map((o) => `${o.apiVersion} ${o.kind} ${o.metadata.name}`);
+    expect(new Set(ids).size).toBe(ids.length);
+    expect(ids).toEqual(
+      expect.arrayContaining([
+        "v1 Namespace fulcrum",
+        "apps/v1 DaemonSet fulcrum-agent",
+        "apps/v1 Deployment fulcrum-scaler",
+        "v1 Service fulcrum-agent",
+        "v1 Service fulcrum-scaler",
+        "v1 ServiceAccount fulcrum-agent",
+        "v1 ServiceAccount fulcrum-scaler",
+      ]),
+    );
+    for (const object of m.all) {
+      const clusterWide = ["Namespace", "ClusterRole", "ClusterRoleBinding"].includes(object.kind);
+      expect(object.metadata.namespace, `${object.kind} ${object.metadata.name}`).toBe(clusterWide ? undefined : "fulcrum");
+    }
+  });
+
+  it("selects the pods it makes, and each Service leads to a port its pods open", () => {
+    for (const workload of m.workloads) expect(workload.spec.template.metadata.labels).toMatchObject(workload.spec.selector.matchLabels);
+    for (const service of m.services) {
+      const chosen = only(
+        m.workloads.filter((w) => Object.entries(service.spec.selector).every(([k, v]) => w.spec.template.metadata.labels[k] === v)),
+      );
+      const open = only(chosen.spec.template.spec.containers).ports;
+      for (const port of service.spec.ports) {
+        const target = open.find((p) => p.name === port.targetPort);
+        expect(target?.containerPort, `${service.metadata.name} ${port.name}`).toBe(port.port);
+      }
+    }
+  });
+
+  it("sets only settings that exist, to values that are accepted, and nothing required is missing", () => {
+    for (const workload of m.workloads) {
+      const { env } = only(workload.spec.template.spec.containers);
+      const schema = schemaOf(workload);
+      const known = Object.keys(schema.shape).map(envName);
+      expect(known).toEqual(expect.arrayContaining(env.map((e) => e.name)));
+      // What the kubelet would fill in.
+      const filled = Object.fromEntries(env.map((e) => [e.name, (e.value ?? "node-1").replace("$(FULCRUM_NODE)", "node-1")]));
+      expect(resolveSettings(schema, { env: filled, flags: {} })).toMatchObject({ ok: true });
+    }
+  });
+
+  it("listens where probes, annotations and the other half look", () => {
+    for (const workload of m.workloads) {
+      const { env, ports, livenessProbe, readinessProbe } = only(workload.spec.template.spec.containers);
+      const value = (name: string) => env.find((e) => e.name === name)?.value;
+      expect(value("FULCRUM_HOST")).toBe("0.0.0.0");
+      const main = ports.find((p) => p.name === livenessProbe.httpGet.port);
+      expect(String(main?.containerPort)).toBe(value("FULCRUM_PORT"));
+      expect(livenessProbe.httpGet.path).toBe("/healthz");
+      expect(readinessProbe.httpGet).toEqual({ path: "/readyz", port: main?.name });
+      expect(workload.spec.template.metadata.annotations).toMatchObject({
+        "prometheus.io/scrape": "true",
+        "prometheus.io/port": value("FULCRUM_PORT"),
+      });
+    }
+    const agent = only(only(m.workloads.filter((w) => w.kind === "DaemonSet")).spec.template.spec.containers);
+    const setting = (name: string) => agent.env.find((e) => e.name === name)?.value;
+    expect(agent.ports.map((p) => [p.name, String(p.containerPort)])).toEqual([
+      ["metrics", setting("FULCRUM_PORT")],
+      ["otlp-grpc", setting("FULCRUM_OTLP_GRPC_PORT")],
+      ["otlp-http", setting("FULCRUM_OTLP_HTTP_PORT")],
+    ]);
+    const scaler = only(m.services.filter((s) => s.metadata.name === "fulcrum-scaler"));
+    expect(setting("FULCRUM_SCALER_URL")).toBe(`ws://fulcrum-scaler:${only(scaler.spec.ports).port}/agents`);
+  });
+
+  it("keeps spans on their node: only that node's agent knows the pool of an engine", () => {
+    const agent = only(m.services.filter((s) => s.metadata.name === "fulcrum-agent"));
+    expect(agent.spec.internalTrafficPolicy).toBe("Local");
+    expect(agent.spec.clusterIP).not.toBe("None");
+  });
+
+  it("runs without privileges: no root, no write to its image, no capability, nothing of the host", () => {
+    for (const { spec } of m.workloads) {
+      const pod = spec.template.spec;
+      expect(pod.securityContext).toMatchObject({ runAsNonRoot: true, runAsUser: 65532, seccompProfile: { type: "RuntimeDefault" } });
+      expect([pod.hostPID, pod.hostNetwork, pod.hostIPC]).toEqual([undefined, undefined, undefined]);
+      expect(pod.volumes.filter((volume) => "hostPath" in volume)).toEqual([]);
+      const { securityContext } = only(pod.containers);
+      expect(securityContext).toEqual({ allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ["ALL"] } });
+    }
+    expect(only(m.all.filter((o) => o.kind === "Namespace")).metadata.labels).toMatchObject({
+      "pod-security.kubernetes.io/enforce": "restricted",
+    });
+  });
+
+  it("mounts no token while nothing talks to the API server, and takes no settings from Service variables", () => {
+    for (const { spec } of m.workloads) {
+      expect(spec.template.spec.automountServiceAccountToken).toBe(false);
+      expect(spec.template.spec.enableServiceLinks).toBe(false);
+    }
+    for (const account of m.all.filter((o) => o.kind === "ServiceAccount")) expect(account["automountServiceAccountToken"]).toBe(false);
+  });
+
+  it("states what it needs and bounds its memory", () => {
+    for (const { spec } of m.workloads) {
+      const { resources } = only(spec.template.spec.containers);
+      expect(Object.keys(resources.requests).toSorted()).toEqual(["cpu", "memory"]);
+      expect(Object.keys(resources.limits)).toEqual(["memory"]);
+    }
+  });
+
+  it("runs one scaler at a time until there is leader election", () => {
+    const scaler = only(m.workloads.filter((w) => w.kind === "Deployment"));
+    expect(scaler.spec.replicas).toBe(1);
+    expect(scaler.spec.strategy).toEqual({ type: "Recreate" });
+  });
+
+  it("runs agents on GPU nodes that an operator named", () => {
+    const agent = only(m.workloads.filter((w) => w.kind === "DaemonSet")).spec.template.spec;
+    expect(agent.nodeSelector).toEqual({ "fulcrum.dev/agent": "true" });
+    expect(agent.tolerations).toContainEqual({ key: "nvidia.com/gpu", operator: "Exists", effect: "NoSchedule" });
+  });
+
+  it("grants only named verbs on named resources, to the scaler alone, and every binding finds its role and account", () => {
+    const verbs = new Set(["get", "list", "watch", "patch", "update", "create"]);
+    for (const role of m.roles)
+      for (const rule of role.rules) {
+        expect(rule.resources).not.toContain("*");
+        expect(rule.apiGroups).not.toContain("*");
+        for (const verb of rule.verbs) expect(verbs.has(verb), `${role.metadata.name}: ${verb}`).toBe(true);
+      }
+    for (const binding of m.bindings) {
+      expect(m.roles.some((role) => role.kind === binding.roleRef.kind && role.metadata.name === binding.roleRef.name)).toBe(true);
+      expect(binding.subjects).toEqual([{ kind: "ServiceAccount", name: "fulcrum-scaler", namespace: "fulcrum" }]);
+    }
+    const bound = new Set(m.bindings.map((binding) => binding.roleRef.name));
+    expect(m.roles.filter((role) => !bound.has(role.metadata.name))).toEqual([]);
+  });
+
+  it("names no image registry and no moving tag", () => {
+    for (const { spec } of m.workloads) expect(only(spec.template.spec.containers).image).toMatch(/^fulcrum(:\d+\.\d+\.\d+)?$/);
+  });
+
+  it("mounts whole volumes that exist: a subPath mount never sees an edit", () => {
+    for (const { spec } of m.workloads) {
+      const { volumes, containers } = spec.template.spec;
+      for (const mount of only(containers).volumeMounts) {
+        expect(volumes.map((volume) => volume.name)).toContain(mount.name);
+        expect(mount.subPath).toBeUndefined();
+      }
+    }
+  });
+});
+
+describe.skipIf(kubectl === undefined)(`deploy/overlays/observe ${needs("kubectl")}`, () => {
+  const m = kubectl === undefined ? undefined : kustomize(kubectl, "overlays/observe");
+
+  it("cannot act: no rule may write to anything but the lease", () => {
+    const writes = (m?.roles ?? [])
+      .flatMap((role) => role.rules)
+      .filter((rule) => rule.verbs.some((v) => !["get", "list", "watch"].includes(v)));
+    expect(writes.length).toBeGreaterThan(0);
+    expect(new Set(writes.flatMap((rule) => rule.resources))).toEqual(new Set(["leases"]));
+    const base = kustomize(kubectl ?? "", "base").roles.flatMap((role) => role.rules);
+    expect(base.filter((rule) => rule.resources.includes("deployments/scale") && rule.verbs.includes("patch"))).toHaveLength(1);
+  });
+
+  it("brings the ConfigMaps that the pods mount, under their plain names", () => {
+    const names = (m?.configMaps ?? []).map((map) => map.metadata.name).toSorted();
+    expect(names).toEqual(["fulcrum-policies", "fulcrum-targets"]);
+    const mounted = (m?.workloads ?? []).flatMap((w) => w.spec.template.spec.volumes.flatMap((v) => v.configMap?.name ?? []));
+    expect(mounted.toSorted()).toEqual(names);
+  });
+
+  it("brings a valid policy that only observes, and a targets file its agent accepts", () => {
+    const data = Object.fromEntries((m?.configMaps ?? []).map((map) => [map.metadata.name, map.data]));
+    const policies = Object.entries(data["fulcrum-policies"] ?? {});
+    expect(policies).toHaveLength(1);
+    for (const [file, text] of policies) {
+      const parsed = parsePolicies(text, file);
+      expect(parsed).toMatchObject({ ok: true, value: [{ spec: { mode: "observe" } }] });
+    }
+    const [[file, text] = ["", ""]] = Object.entries(data["fulcrum-targets"] ?? {});
+    expect(parseTargets(text, file.replace(/\.json$/, ""))).toMatchObject({ ok: true });
+  });
+});
