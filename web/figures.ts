@@ -34,7 +34,8 @@ const ENDINGS: readonly (readonly [ending: string, format: Format])[] = [
   ["percent", (v) => `${digits(v)}${GAP}%`],
   ["ratio", percent],
   ["share", percent],
-  ["utilization", percent],
+  // A pool without capacity is asked for more than any share; the exact number says nothing.
+  ["utilization", (v) => (v >= 10 ? `over ${percent(10)}` : percent(v))],
   ["coverage", percent],
 ];
 

@@ -125,6 +125,8 @@ describe("figures behind a reason", () => {
     expect(read("waitingRequests", 3)).toBe("waiting: 3 req");
     expect(read("coverage", 0.5)).toBe("coverage: 50 %");
     expect(read("budgetGpus", 1)).toBe("budget: 1 GPU");
+    expect(read("utilization", 0.86)).toBe("utilization: 86 %");
+    expect(read("utilization", 1e9)).toBe("utilization: over 1000 %");
     expect(read("steps", 3)).toBe("steps: 3");
     expect(read("gain", 1.234)).toBe("gain: 1.23");
   });

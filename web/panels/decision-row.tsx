@@ -30,8 +30,9 @@ export function DecisionItem({ row }: { readonly row: DecisionRow }) {
       </div>
       {error === undefined ? null : <p class="error">{error}</p>}
       <ul class="reasons">
-        {decision.reasons.map((reason) => (
-          <li key={reason.code}>
+        {decision.reasons.map((reason, i) => (
+          // A code may come twice, once per pool.
+          <li key={i}>
             <code class="chip">{reason.code}</code> {reason.text}
           </li>
         ))}
@@ -77,8 +78,8 @@ function Details({ row }: { readonly row: DecisionRow }) {
       <summary>
         Figures<span class="unseen"> of the decision at {clock(decision.at)}</span>
       </summary>
-      {groups.map((reason) => (
-        <Figures key={reason.code} reason={reason} />
+      {groups.map((reason, i) => (
+        <Figures key={i} reason={reason} />
       ))}
       {lines.map((line) => (
         <p key={line}>{line}</p>
