@@ -26,21 +26,19 @@ async function main(args: readonly string[]): Promise<number> {
 function failed(error: unknown): number {
   // commander has already printed what was wrong, or the help that was asked for.
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.good : EXIT.usage;
-  // Errors of the parts that say how the command ends carry an exit code too.
-  if (error instanceof CommandError || (error instanceof Error && "exitCode" in error && typeof error.exitCode === "number")) {
-    process.stderr.write(`${error.message}\n`);
-    return Number(error.exitCode);
-  }
-  const address = takenAddress(error);
-  if (address !== undefined) {
-    process.stderr.write(`cannot listen on ${address}: it is in use; stop what uses it or set another port\n`);
-    return EXIT.usage;
-  }
-  process.stderr.write(`fulcrum failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
-  return EXIT.outside;
+  if (error instanceof CommandError) return say(error.message, error.exitCode);
+  if (isPartError(error)) return say(error.message, error.code === "engines-failed" ? EXIT.outside : EXIT.usage);
+  return say(`fulcrum failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`, EXIT.outside);
 }
 
-function takenAddress(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !("code" in error) || error.code !== "EADDRINUSE") return undefined;
-  return "address" in error && "port" in error ? `${String(error.address)}:${String(error.port)}` : "its address";
+function say(message: string, exitCode: number): number {
+  process.stderr.write(`${message}\n`);
+  return exitCode;
+}
+
+/** What the parts reject with when they cannot start as told; known by name, so that no part is loaded to compare classes. */
+const PART_ERRORS: ReadonlySet<string> = new Set(["AgentError", "ScalerError", "FleetError"]);
+
+function isPartError(error: unknown): error is Error & { readonly code: string } {
+  return error instanceof Error && PART_ERRORS.has(error.name) && "code" in error;
 }

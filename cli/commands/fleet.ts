@@ -1,6 +1,6 @@
-import { FleetError, parseFleetSettings } from "../../fleet/config.ts";
+import { parseFleetSettings } from "../../fleet/config.ts";
 import type { Define } from "../commands.ts";
-import { CommandError, EXIT, badInput } from "../exit.ts";
+import { EXIT, badInput } from "../exit.ts";
 import { readInput } from "../files.ts";
 import { interrupted } from "../interrupt.ts";
 import { parseFile } from "../settings.ts";
@@ -20,11 +20,6 @@ async function start(config: string): Promise<number> {
   const settings = parseFleetSettings(parseFile(config, await readInput(config)));
   if (!settings.ok) throw badInput(`${config}: ${settings.error.message}`);
   const { runFleet } = await import("../../fleet/main.ts");
-  try {
-    await runFleet(settings.value, interrupted());
-  } catch (error) {
-    if (error instanceof FleetError) throw new CommandError(error.code === "engines-failed" ? EXIT.outside : EXIT.usage, error.message);
-    throw error;
-  }
+  await runFleet(settings.value, interrupted());
   return EXIT.good;
 }
