@@ -48,10 +48,15 @@ export function overview(): Dashboard {
     .time({ from: "now-1h", to: "now" })
     .refresh("10s")
     .withVariable(new DatasourceVariableBuilder("datasource").label("Data source").type("prometheus"))
-    .withVariable(everything("namespace", "Namespace", labelValues("fulcrum_ready_replicas", "namespace")))
-    .withVariable(everything("policy", "Policy", labelValues("fulcrum_ready_replicas", "policy", { namespace: '=~"$namespace"' })))
+    // Series that every policy has from its first tick, whatever is known of its replicas.
+    .withVariable(everything("namespace", "Namespace", labelValues("fulcrum_objective_seconds", "namespace")))
+    .withVariable(everything("policy", "Policy", labelValues("fulcrum_objective_seconds", "policy", { namespace: '=~"$namespace"' })))
     .withVariable(
-      everything("pool", "Pool", labelValues("fulcrum_ready_replicas", "pool", { namespace: '=~"$namespace"', policy: '=~"$policy"' })),
+      everything(
+        "pool",
+        "Pool",
+        labelValues("fulcrum_scale_actions_total", "pool", { namespace: '=~"$namespace"', policy: '=~"$policy"' }),
+      ),
     );
   let id = 1;
   for (const row of ROWS) {
