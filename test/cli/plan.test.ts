@@ -1,0 +1,170 @@
+import { spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { HOME } from "../../scripts/gates/command.ts";
+import { runCli } from "../support/run-cli.ts";
+
+const POLICY = {
+  apiVersion: "fulcrum.dev/v1alpha1",
+  kind: "ScalingPolicy",
+  metadata: { name: "p" },
+  spec: { objectives: { ttft: { target: "2s" }, itl: { target: "30ms" } }, budget: { gpus: 8 } },
+};
+const HELLO = { type: "hello", policy: POLICY };
+
+/** The observation of the format contract, with `at` and arrivals per second to vary. */
+function observation(at: number, arrivals = 40, ready = 2): object {
+  return {
+    type: "observation",
+    at,
+    pools: {
+      prefill: {
+        replicas: { ready, starting: [], draining: 0 },
+        queue: { requests: 3, tokens: 5100 },
+        running: { requests: 4, tokens: 8000 },
+        limits: { maxBatchedTokens: 8192 },
+        interval: {
+          seconds: 5,
+          arrivals,
+          inputTokens: arrivals * 1300,
+          cachedTokens: 0,
+          batches: { count: 61, tokens: 52000, seconds: 9.1 },
+          ttft: { count: 38, mean: 0.21, p50: 0.18, p90: 0.35, p95: 0.41, p99: 0.6 },
+          isl: { mean: 1300, p50: 1000, p90: 2600, p99: 4100 },
+        },
+      },
+      decode: {
+        replicas: { ready: 3, starting: [], draining: 0 },
+        queue: { requests: 0 },
+        running: { requests: 96, kvTokens: 150000 },
+        kvUsage: 0.41,
+        limits: { maxNumSeqs: 256 },
+        interval: {
+          seconds: 5,
+          finished: 37,
+          outputTokens: 8100,
+          steps: { count: 900, seconds: 14.9, sequences: 28800, kvTokens: 45000000 },
+          itl: { count: 8100, mean: 0.016, p50: 0.016, p90: 0.019, p95: 0.02, p99: 0.024 },
+          osl: { mean: 215, p50: 130, p90: 500, p99: 600 },
+        },
+      },
+    },
+    transfer: { seconds: 5, transfers: 38, bytes: 6.4e9, busySeconds: 0.4, failures: 0, backlog: 0 },
+  };
+}
+
+async function plan(...lines: readonly (object | string)[]): Promise<{ code: number | null; answers: Record<string, unknown>[] }> {
+  const stdin = lines.map((line) => `${typeof line === "string" ? line : JSON.stringify(line)}\n`).join("");
+  const { code, stdout } = await runCli(["plan"], { stdin });
+  const answers = stdout.split("\n").filter((line) => line !== "");
+  return { code, answers: answers.map((line) => JSON.parse(line) as Record<string, unknown>) };
+}
+
+describe("plan", () => {
+  test("one answer per line: ready, then a decision per observation", async () => {
+    const { code, answers } = await plan(HELLO, observation(0), observation(5));
+    expect(code).toBe(0);
+    expect(answers.map((answer) => answer["type"])).toEqual(["ready", "decision", "decision"]);
+    expect(answers[2]).toMatchObject({
+      at: 5,
+      pools: { prefill: { replicas: expect.any(Number) }, decode: { replicas: expect.any(Number) } },
+      moves: expect.any(Array),
+      predicted: expect.any(Object),
+      reasons: expect.arrayContaining([{ code: expect.any(String), text: expect.any(String) }].map((one) => expect.objectContaining(one))),
+    });
+  });
+
+  test("a heavier load never wants fewer prefill replicas", async () => {
+    const wanted = async (arrivals: number): Promise<number> => {
+      const ticks = Array.from({ length: 10 }, (_, index) => observation(index * 5, arrivals));
+      const { answers } = await plan(HELLO, ...ticks);
+      return (answers.at(-1) as { pools: { prefill: { replicas: number } } }).pools.prefill.replicas;
+    };
+    const [light, heavy] = await Promise.all([wanted(40), wanted(400)]);
+    expect(heavy).toBeGreaterThan(light);
+  });
+
+  test("the same lines give the same answers", async () => {
+    const lines = [HELLO, observation(0), observation(5, 80), observation(10, 160)];
+    expect(await plan(...lines)).toEqual(await plan(...lines));
+  });
+
+  test("a bad line is answered with its number and code, and the stream goes on as if it had not been sent", async () => {
+    const { code, answers } = await plan(
+      observation(0),
+      HELLO,
+      "",
+      "nonsense",
+      '{"type":"observation","at":NaN,"pools":{}}',
+      "[1]",
+      { type: "goodbye" },
+      observation(10),
+      observation(5),
+      { type: "observation", at: 15, pools: { prefill: { replicas: { ready: -1 } }, decode: { kvUsage: 2 } } },
+      { type: "hello", policy: { ...POLICY, spec: { budget: { gpus: 1 }, objectives: {} } } },
+      { type: "hello", policy: POLICY, profile: { name: 1 } },
+      observation(15),
+    );
+    expect(code).toBe(0);
+    expect(answers.map((answer) => [answer["line"], answer["code"] ?? answer["type"]])).toEqual([
+      [1, "PLAN_NO_HELLO"],
+      [undefined, "ready"],
+      [4, "PLAN_SYNTAX"],
+      [5, "PLAN_SYNTAX"],
+      [6, "PLAN_SYNTAX"],
+      [7, "PLAN_TYPE"],
+      [undefined, "decision"],
+      [9, "PLAN_TIME"],
+      [10, "PLAN_OBSERVATION"],
+      [11, "PLAN_POLICY"],
+      [12, "PLAN_PROFILE"],
+      [undefined, "decision"],
+    ]);
+    const message = (index: number): unknown => answers[index]?.["message"];
+    expect(message(3)).toContain("leave the field out");
+    expect(message(8)).toContain("pools.prefill.replicas.ready: ");
+    expect(message(8)).toContain("pools.decode.kvUsage: ");
+    expect(answers.at(-1)).toEqual((await plan(HELLO, observation(10), observation(15))).answers.at(-1));
+  });
+
+  test("a line beyond the limit is dropped and named", async () => {
+    const { answers } = await plan(HELLO, `{"type":"observation","padding":"${"x".repeat(1024 * 1024)}"}`, observation(0));
+    expect(answers.map((answer) => answer["code"] ?? answer["type"])).toEqual(["ready", "PLAN_TOO_LONG", "decision"]);
+  });
+
+  test("missing is absent: an empty observation holds", async () => {
+    const { answers } = await plan(
+      HELLO,
+      { type: "observation", at: 0, pools: {} },
+      { type: "observation", at: 5, pools: { prefill: null } },
+    );
+    for (const answer of answers.slice(1)) {
+      expect(answer).toMatchObject({ type: "decision", hold: true });
+      expect(JSON.stringify(answer["reasons"])).toContain("insufficient-evidence");
+    }
+  });
+
+  test("no hello at all: exit 2", async () => {
+    expect((await plan()).code).toBe(2);
+    expect((await plan(observation(0))).code).toBe(2);
+  });
+
+  test("each answer is there before the next line is sent", async () => {
+    const child = spawn(process.execPath, [join(HOME, "dist", "fulcrum.mjs"), "plan"], { stdio: ["pipe", "pipe", "inherit"] });
+    onTestFinished(() => void child.kill());
+    const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+    for (const [line, type] of [
+      [HELLO, "ready"],
+      [observation(0), "decision"],
+      [{ type: "x" }, "error"],
+      [observation(5), "decision"],
+    ] as const) {
+      child.stdin.write(`${JSON.stringify(line)}\n`);
+      const answer = await answers.next();
+      expect(JSON.parse(String(answer.value))).toMatchObject({ type });
+    }
+    child.stdin.end();
+    expect(await new Promise((resolve) => child.on("close", resolve))).toBe(0);
+  });
+});
