@@ -48,29 +48,25 @@ export class DistributionHistogram extends Histogram {
     this.#series.delete(JSON.stringify(labels));
   }
 
-  override get(): ReturnType<Histogram["get"]> {
+  /** prom-client's own door to a metric's values; `get` and the text page both go through it. */
+  async getForPromString(): Promise<object> {
     const values = [...this.#series.values()].flatMap((series) => this.#values(series));
-    return super.get().then((empty) => ({ ...empty, name: this.#name, help: this.#help, values }));
-  }
-
-  /** What the registry prefers over `get` when it writes text. */
-  getForPromString(): ReturnType<Histogram["get"]> {
-    return this.get();
+    return { name: this.#name, help: this.#help, type: "histogram", values, aggregator: "sum" };
   }
 
   #values(series: Series) {
-    const { labels } = series;
     const name = this.#name;
+    const sharedLabels = series.labels;
     let cumulative = 0;
     const rows = this.#bounds.map((le, i) => {
       cumulative += series.counts[i] ?? 0;
-      return { metricName: `${name}_bucket`, labels: { ...labels, le }, value: cumulative };
+      return { metricName: `${name}_bucket`, sharedLabels, labels: { le }, value: cumulative };
     });
     return [
       ...rows,
-      { metricName: `${name}_bucket`, labels: { ...labels, le: "+Inf" }, value: series.count },
-      { metricName: `${name}_sum`, labels: { ...labels }, value: series.sum },
-      { metricName: `${name}_count`, labels: { ...labels }, value: series.count },
+      { metricName: `${name}_bucket`, sharedLabels, labels: { le: "+Inf" }, value: series.count },
+      { metricName: `${name}_sum`, sharedLabels, labels: {}, value: series.sum },
+      { metricName: `${name}_count`, sharedLabels, labels: {}, value: series.count },
     ];
   }
 }

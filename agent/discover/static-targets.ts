@@ -61,9 +61,10 @@ export async function followTargets(options: StaticTargetsOptions): Promise<void
     });
   };
 
+  // Watching starts before the first look, so that no change falls between the two.
+  if (!options.signal.aborted) keepWatching(dirname(options.path), options.signal, request);
   request();
   await looking;
-  if (!options.signal.aborted) keepWatching(dirname(options.path), options.signal, request);
 }
 
 function keepWatching(directory: string, signal: AbortSignal, request: () => void): void {

@@ -1,4 +1,12 @@
-import { Server, ServerCredentials, type ServiceDefinition, type UntypedHandleCall, status } from "@grpc/grpc-js";
+import {
+  Server,
+  ServerCredentials,
+  logVerbosity,
+  setLogVerbosity,
+  type ServiceDefinition,
+  type UntypedHandleCall,
+  status,
+} from "@grpc/grpc-js";
 import { decodeTraces } from "../../core/otlp/protobuf.ts";
 import { exportResponse } from "./export-response.ts";
 import { MAX_BODY_BYTES } from "./http-body.ts";
@@ -31,6 +39,8 @@ export async function startOtlpGrpc(
   address: { readonly host: string; readonly port: number },
   intake: SpanIntake,
 ): Promise<OtlpGrpcServer> {
+  // It writes plain text to stderr, where our JSON lines go; what matters comes back as an error.
+  setLogVerbosity(logVerbosity.NONE);
   const server = new Server({
     "grpc.max_receive_message_length": MAX_BODY_BYTES,
     "grpc.max_concurrent_streams": 32,
