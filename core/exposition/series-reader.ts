@@ -33,7 +33,9 @@ interface Entry<Slot> {
   readonly key: string;
   readonly labelled: boolean;
   readonly slot: Slot | undefined;
+  /** Generation that last had the series on its page, and that last had a readable value of it. */
   seen: number;
+  valued: number;
   next: Entry<Slot> | undefined;
 }
 
@@ -46,7 +48,7 @@ const SPARE_ENTRIES = 1000;
 export function createSeriesReader<Slot>(options: SeriesReaderOptions<Slot>): SeriesReader {
   const limits = options.limits ?? DEFAULT_LIMITS;
   const entries = new Map<string, Entry<Slot>>();
-  const head: Entry<Slot> = { key: "", labelled: false, slot: undefined, seen: 0, next: undefined };
+  const head: Entry<Slot> = { key: "", labelled: false, slot: undefined, seen: 0, valued: 0, next: undefined };
   const cursor: Cursor = { at: 0 };
   let generation = 0;
 
@@ -61,7 +63,14 @@ export function createSeriesReader<Slot>(options: SeriesReaderOptions<Slot>): Se
     }
     const { name, labels } = series.value;
     const key = detach(text, at, series.value.end);
-    const entry: Entry<Slot> = { key, labelled: key.endsWith("}"), slot: options.resolve(name, labels), seen: 0, next: undefined };
+    const entry: Entry<Slot> = {
+      key,
+      labelled: key.endsWith("}"),
+      slot: options.resolve(name, labels),
+      seen: 0,
+      valued: 0,
+      next: undefined,
+    };
     entries.set(key, entry);
     return entry;
   }
@@ -76,7 +85,8 @@ export function createSeriesReader<Slot>(options: SeriesReaderOptions<Slot>): Se
       const tail = readTail(text, cursor.at, end, format, limits.labels);
       if (!tail.ok) return log.at(tail.error.at, tail.error.code, tail.error.message);
     }
-    if (entry.seen === generation) return log.at(start, "duplicate", "the series stands twice on the page; the first is kept");
+    if (entry.valued === generation) return log.at(start, "duplicate", "the series stands twice on the page; the first is kept");
+    entry.valued = generation;
     if (entry.slot !== undefined) options.store(entry.slot, value);
   }
 

@@ -20,7 +20,9 @@ const histogram = (le: readonly number[], counts: readonly number[], sum = 1): B
 
 const bounds = fc.constantFrom([0.1, 0.2, 0.5, 1], [0.1, 0.5, 1, 5], [0.25, 0.5], []);
 const buckets = bounds.chain((le) =>
-  fc.array(fc.integer({ min: 0, max: 1000 }), { minLength: le.length + 1, maxLength: le.length + 1 }).map((counts) => histogram(le, counts, 7)),
+  fc
+    .array(fc.integer({ min: 0, max: 1000 }), { minLength: le.length + 1, maxLength: le.length + 1 })
+    .map((counts) => histogram(le, counts, 7)),
 );
 
 describe("merging histograms", () => {
@@ -29,7 +31,9 @@ describe("merging histograms", () => {
   });
 
   it("brings different bounds to those in common, without moving a single count", () => {
-    expect(mergeBuckets(histogram([1, 2, 4], [1, 2, 3, 4]), histogram([2, 3, 4, 8], [1, 1, 1, 1, 1]))).toEqual(histogram([2, 4], [4, 5, 6], 2));
+    expect(mergeBuckets(histogram([1, 2, 4], [1, 2, 3, 4]), histogram([2, 3, 4, 8], [1, 1, 1, 1, 1]))).toEqual(
+      histogram([2, 4], [4, 5, 6], 2),
+    );
   });
 
   it("is commutative and associative for any mix of bounds", () => {
@@ -45,7 +49,9 @@ describe("merging histograms", () => {
   it("never loses a sample, also when a peer mixes the kinds", () => {
     const any: fc.Arbitrary<Distribution> = fc.oneof(
       buckets,
-      fc.array(fc.double({ min: 0, max: 10, noNaN: true }), { maxLength: 20 }).map((v): Distribution => ({ kind: "sketch", sketch: sketchOf(v) })),
+      fc
+        .array(fc.double({ min: 0, max: 10, noNaN: true }), { maxLength: 20 })
+        .map((v): Distribution => ({ kind: "sketch", sketch: sketchOf(v) })),
     );
     fc.assert(
       fc.property(any, any, (a, b) => {

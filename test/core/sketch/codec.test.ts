@@ -41,7 +41,8 @@ describe("the sketch codec", () => {
 
   it("refuses every shortened message as truncated and every lengthened one as trailing", () => {
     const bytes = encodeSketch(sketchOf([0, 0.2, 0.3, 7]));
-    for (let n = 0; n < bytes.length; n++) expect(decodeSketch(bytes.subarray(0, n))).toMatchObject({ ok: false, error: { code: "truncated" } });
+    for (let n = 0; n < bytes.length; n++)
+      expect(decodeSketch(bytes.subarray(0, n))).toMatchObject({ ok: false, error: { code: "truncated" } });
     expect(decodeSketch(new Uint8Array([...bytes, 0]))).toMatchObject({ ok: false, error: { code: "trailing", offset: bytes.length } });
     expect(decodeSketch(new Uint8Array([9, ...bytes.subarray(1)]))).toMatchObject({ ok: false, error: { code: "version" } });
   });
