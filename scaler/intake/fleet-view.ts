@@ -45,8 +45,6 @@ export function latestPools(
   select: (pool: PoolReport) => boolean,
 ): readonly { readonly node: string; readonly age: number; readonly pool: PoolReport }[] {
   return sortedNodes(fleet).flatMap((node) =>
-    (node.latest?.pools ?? [])
-      .filter(select)
-      .map((pool) => ({ node: node.node, age: Math.max(0, now - node.receivedAt), pool })),
+    (node.latest?.pools ?? []).filter(select).map((pool) => ({ node: node.node, age: Math.max(0, now - node.receivedAt), pool })),
   );
 }

@@ -40,7 +40,8 @@ export function gaugesOf(latest: ReturnType<typeof latestPools>, facts: PoolFact
       : facts.replicas.filter((r) => r.phase === "ready").length;
   // No ready replica: nothing speaks for the pool, and nothing may be concluded from its silence.
   const coverage = expected === 0 ? 0 : Math.min(1, ready.length / expected);
-  const values = (from: readonly Fresh[], name: GaugeName): readonly number[] => from.map((f) => f.replica.gauges[name]).filter((x) => x !== undefined);
+  const values = (from: readonly Fresh[], name: GaugeName): readonly number[] =>
+    from.map((f) => f.replica.gauges[name]).filter((x) => x !== undefined);
   return {
     sum: (name) => total(values(serving, name)),
     mean: (name) => mean(values(ready, name)),

@@ -118,4 +118,5 @@ function kvTokens(pool: PoolReport): readonly number[] {
     .filter((x) => x !== undefined);
 }
 
-const product = (a: number | undefined, b: number | undefined): number | undefined => (a === undefined || b === undefined ? undefined : a * b);
+const product = (a: number | undefined, b: number | undefined): number | undefined =>
+  a === undefined || b === undefined ? undefined : a * b;

@@ -50,7 +50,8 @@ export function chooseTtft(input: TtftInput): Ttft | undefined {
   return undefined;
 }
 
-const named = (source: TtftSource, summary: Summary | undefined): Ttft | undefined => (summary === undefined ? undefined : { source, summary });
+const named = (source: TtftSource, summary: Summary | undefined): Ttft | undefined =>
+  summary === undefined ? undefined : { source, summary };
 
 const nonEmpty = (d: Distribution | undefined): Distribution | undefined => (d !== undefined && countOf(d) > 0 ? d : undefined);
 const countOr = (d: Distribution | undefined): number | undefined => (d === undefined ? undefined : countOf(d));

@@ -1,6 +1,5 @@
 import { mkdir, open, readFile, rename } from "node:fs/promises";
 import { dirname } from "node:path";
-import { z } from "zod";
 
 /** What was learned, kept across restarts: one file, replaced atomically. */
 export interface Checkpoint {
@@ -10,26 +9,12 @@ export interface Checkpoint {
 
 export interface PolicyCheckpoint {
   readonly controller: string;
-  /** Digests of the policy's spec and of the prior: other ones make the state worthless. */
-  readonly policyDigest: string;
+  /** Digests of what was learned about (model, targets) and of the prior: other ones make the state worthless. */
+  readonly subjectDigest: string;
   readonly priorDigest: string;
   readonly at: number;
   readonly state: unknown;
 }
-
-const schema = z.object({
-  version: z.string(),
-  policies: z.record(
-    z.string(),
-    z.object({
-      controller: z.string(),
-      policyDigest: z.string(),
-      priorDigest: z.string(),
-      at: z.number(),
-      state: z.looseObject({}),
-    }),
-  ),
-});
 
 /** Undefined when there is none or it cannot be used; `problem` says why in the second case. */
 export async function readCheckpoint(path: string): Promise<{ readonly checkpoint?: Checkpoint; readonly problem?: string }> {
@@ -41,12 +26,27 @@ export async function readCheckpoint(path: string): Promise<{ readonly checkpoin
     return { problem: `${path}: ${error instanceof Error ? error.message : String(error)}` };
   }
   try {
-    const parsed = schema.safeParse(JSON.parse(text));
-    return parsed.success ? { checkpoint: parsed.data } : { problem: `${path}: not a checkpoint` };
+    const value: unknown = JSON.parse(text);
+    return isCheckpoint(value) ? { checkpoint: value } : { problem: `${path}: not a checkpoint` };
   } catch {
     return { problem: `${path}: not JSON` };
   }
 }
+
+function isCheckpoint(value: unknown): value is Checkpoint {
+  if (!isObject(value) || typeof value["version"] !== "string" || !isObject(value["policies"])) return false;
+  return Object.values(value["policies"]).every(
+    (p) =>
+      isObject(p) &&
+      typeof p["controller"] === "string" &&
+      typeof p["subjectDigest"] === "string" &&
+      typeof p["priorDigest"] === "string" &&
+      typeof p["at"] === "number" &&
+      isObject(p["state"]),
+  );
+}
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === "object" && value !== null;
 
 /** Written beside, flushed, then renamed over: a reader sees the old one or the new one, whole. */
 export async function writeCheckpoint(path: string, checkpoint: Checkpoint): Promise<void> {

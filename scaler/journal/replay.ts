@@ -42,7 +42,13 @@ export function replay<State>(records: readonly JournalRecord[], controller: Con
     }
     const before = running.get(record.name);
     if (before === undefined) {
-      differences.push({ index, at: record.at, name: record.name, what: "no-start", message: "no start record of this policy stands before it" });
+      differences.push({
+        index,
+        at: record.at,
+        name: record.name,
+        what: "no-start",
+        message: "no start record of this policy stands before it",
+      });
       continue;
     }
     entries++;
@@ -58,7 +64,9 @@ export function replay<State>(records: readonly JournalRecord[], controller: Con
   return { entries, differences };
 }
 
-type Again<State> = { readonly ok: true; readonly state: State; readonly decision: Decision } | { readonly ok: false; readonly message: string };
+type Again<State> =
+  | { readonly ok: true; readonly state: State; readonly decision: Decision }
+  | { readonly ok: false; readonly message: string };
 
 function decideAgain<State>(controller: Controller<State>, before: Running<State>, record: TickRecord): Again<State> {
   try {

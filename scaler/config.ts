@@ -1,0 +1,46 @@
+import { z } from "zod";
+import { durationSetting } from "../wire/duration.ts";
+
+const bytes = z.coerce
+  .number()
+  .int()
+  .min(64 * 1024);
+
+/**
+ * Settings of the scaler. Each is a key of the settings file, a flag (`--fleet-url`) and an environment variable
+ * (`FULCRUM_FLEET_URL`).
+ */
+export const scalerSettingsSchema = z.object({
+  host: z.string().min(1).default("127.0.0.1").describe("address to listen on"),
+  port: z.coerce.number().int().min(0).max(65_535).default(8900).describe("port of page, API, metrics and agents; 0 = any free one"),
+  policies: z.string().min(1).describe("policy file, or directory of *.yaml files; watched"),
+  fleetUrl: z
+    .url({ protocol: /^https?$/, error: "not an http address; write for example http://127.0.0.1:8901" })
+    .optional()
+    .describe("control API of the simulated fleet that FleetPool targets live in"),
+  prior: z.string().min(1).optional().describe("JSON file of what one replica is believed to do before anything was observed"),
+  journal: z.string().min(1).optional().describe("directory of the decision journal; none = not kept"),
+  journalMaxBytes: bytes.default(16 * 1024 * 1024).describe("size at which the journal begins a new file"),
+  journalMaxFiles: z.coerce.number().int().min(1).max(10_000).default(16).describe("journal files kept"),
+  checkpoint: z.string().min(1).optional().describe("file that keeps what was learned across restarts; default: in the journal directory"),
+  webRoot: z.string().min(1).optional().describe("directory of the page's files; default: the ones shipped"),
+  token: z.string().min(1).optional().describe("bearer token that agents must present"),
+  maxAgents: z.coerce.number().int().min(1).max(10_000).default(1000).describe("agents that may be connected at once"),
+  history: durationSetting.default(3600).describe("how long the page's history goes back"),
+  logLevel: z.enum(["debug", "info", "warn", "error", "silent"]).default("info").describe("log level"),
+});
+
+export type ScalerSettings = z.output<typeof scalerSettingsSchema>;
+
+/** Why the scaler could not start; everything after the start is logged and survived. */
+export type ScalerErrorCode = "port-in-use" | "bad-policy" | "bad-prior" | "bad-settings";
+
+export class ScalerError extends Error {
+  readonly code: ScalerErrorCode;
+
+  constructor(code: ScalerErrorCode, message: string) {
+    super(message);
+    this.name = "ScalerError";
+    this.code = code;
+  }
+}

@@ -1,0 +1,160 @@
+import type { Gauge } from "prom-client";
+import type { Summary } from "../../core/summary.ts";
+import { allocatedGpus } from "../loop/frame.ts";
+import { POOL_ROLES, poolNameOf, type PoolRole, type TickView } from "../loop/tick-view.ts";
+import type { FleetView } from "../intake/fleet-view.ts";
+import { REFUSALS, type Refusal } from "../intake/server.ts";
+import type { Policy } from "../policy/schema.ts";
+import { holdReason } from "./hold-reason.ts";
+import { createInstruments } from "./metrics-registry.ts";
+
+/** The scaler's own page of signals: what it sees, wants and did. A value that is absent has no series, never a zero. */
+export interface ScalerMetrics {
+  page(): Promise<string>;
+  tick(view: TickView): void;
+  /** Series of a policy that is gone. Its counters stay: a counter that vanishes and returns looks like a reset. */
+  dropPolicy(policy: Policy): void;
+  reportFolded(node: string): void;
+  refused(code: Refusal): void;
+  stitched(count: number): void;
+  policyFile(file: string, valid: boolean | undefined): void;
+  /** Read when the page is asked for. */
+  onCollect(facts: () => { readonly agents: number; readonly fleet: FleetView; readonly now: number }): void;
+}
+
+type Labels = Readonly<Record<string, string>>;
+const QUANTILES = ["p50", "p90", "p95", "p99"] as const;
+
+export function createScalerMetrics(): ScalerMetrics {
+  const { registry, gauge, counter } = createInstruments();
+  let collect = (): void => undefined;
+  gauge("fulcrum_leader").set(1);
+  for (const reason of REFUSALS) counter("fulcrum_reports_rejected_total").inc({ reason }, 0);
+
+  const put = (target: Gauge, labels: Labels, value: number | null | undefined): void => {
+    if (value === undefined || value === null || !Number.isFinite(value)) target.remove(labels);
+    else target.set(labels, value);
+  };
+
+  function observed(
+    name: "fulcrum_observed_ttft_seconds" | "fulcrum_observed_itl_seconds",
+    policy: Labels,
+    summary: Summary | undefined,
+  ): void {
+    for (const quantile of QUANTILES) put(gauge(name), { ...policy, quantile: `0.${quantile.slice(1)}` }, summary?.[quantile]);
+  }
+
+  function objective(view: TickView, labels: Labels, name: "ttft" | "itl", summary: Summary | undefined): void {
+    const wanted = view.policy.spec.objectives[name];
+    const own = { ...labels, objective: name };
+    if (wanted !== undefined) put(gauge("fulcrum_objective_seconds"), { ...own, quantile: String(wanted.quantile) }, wanted.target);
+    const within = summary?.within;
+    const judged = summary !== undefined && within !== undefined && summary.count > 0;
+    put(gauge("fulcrum_objective_attainment_ratio"), own, judged ? within / summary.count : undefined);
+    if (wanted === undefined) return;
+    counter("fulcrum_objective_requests_total").inc(own, judged ? summary.count : 0);
+    counter("fulcrum_objective_misses_total").inc(own, judged ? Math.max(0, summary.count - within) : 0);
+  }
+
+  function pool(view: TickView, labels: Labels, role: PoolRole): void {
+    const own = { ...labels, pool: poolNameOf(view.policy, role), role };
+    const seen = view.observation.pools[role];
+    const { decision, result, insight } = view;
+    // Held, the wish is what the cluster was last told; unknown when it cannot be asked.
+    put(gauge("fulcrum_desired_replicas"), own, decision.hold ? view.facts?.[role].desired : decision.pools[role].replicas);
+    put(gauge("fulcrum_ready_replicas"), own, seen?.replicas?.ready);
+    put(gauge("fulcrum_starting_replicas"), own, seen?.replicas?.starting.length);
+    put(gauge("fulcrum_pool_requests_waiting"), own, seen?.queue?.requests);
+    put(gauge("fulcrum_pool_coverage_ratio"), own, seen?.evidence?.coverage);
+    put(gauge("fulcrum_velocity_tokens_per_second"), own, insight?.velocity[role]);
+    put(gauge("fulcrum_pool_utilization_ratio"), own, insight?.utilization[role]);
+    const limit = role === "prefill" ? decision.pools.prefill.limits?.maxBatchedTokens : decision.pools.decode.limits?.maxNumSeqs;
+    put(gauge("fulcrum_recommended_batch_limit"), { ...own, limit: role === "prefill" ? "max_batched_tokens" : "max_num_seqs" }, limit);
+    for (const direction of ["up", "down"]) counter("fulcrum_scale_actions_total").inc({ ...own, direction }, 0);
+    for (const action of result.actions.filter((a) => a.role === role && a.kind === "replicas")) {
+      const change = action.to - (action.from ?? 0);
+      counter("fulcrum_scale_actions_total").inc({ ...own, direction: change > 0 ? "up" : "down" }, Math.abs(change));
+    }
+    counter("fulcrum_scale_reversals_total").inc(own, view.reversals.includes(role) ? 1 : 0);
+    const failed = result.outcome === "failed" && (result.failedRole === undefined || result.failedRole === role);
+    counter("fulcrum_scale_failures_total").inc(own, failed ? 1 : 0);
+  }
+
+  return {
+    page() {
+      collect();
+      return registry.metrics();
+    },
+    tick(view) {
+      const labels = labelsOf(view.policy);
+      const { prefill, decode } = view.observation.pools;
+      put(gauge("fulcrum_predicted_ttft_seconds"), labels, view.decision.predicted.ttft);
+      put(gauge("fulcrum_predicted_itl_seconds"), labels, view.decision.predicted.itl);
+      observed("fulcrum_observed_ttft_seconds", labels, prefill?.interval?.ttft);
+      observed("fulcrum_observed_itl_seconds", labels, decode?.interval?.itl);
+      objective(view, labels, "ttft", prefill?.interval?.ttft);
+      objective(view, labels, "itl", decode?.interval?.itl);
+      for (const role of POOL_ROLES) pool(view, labels, role);
+      for (const model of POOL_ROLES) put(gauge("fulcrum_model_error_ratio"), { ...labels, model }, view.insight?.modelError[model]);
+      put(gauge("fulcrum_gpu_budget"), labels, view.policy.spec.budget.gpus);
+      put(gauge("fulcrum_gpus_allocated"), labels, allocatedGpus(view));
+      counter("fulcrum_decisions_total").inc({ ...labels, reason: view.decision.reasons[0]?.code ?? "within-range" });
+      const held = holdReason(view.decision);
+      if (held !== undefined) counter("fulcrum_holds_total").inc({ ...labels, reason: held });
+    },
+    dropPolicy(policy) {
+      dropSeries(policy, gauge);
+    },
+    reportFolded: (node) => counter("fulcrum_reports_received_total").inc({ node }),
+    refused: (reason) => counter("fulcrum_reports_rejected_total").inc({ reason }),
+    stitched: (count) => counter("fulcrum_requests_stitched_total").inc(count),
+    policyFile: (file, valid) => put(gauge("fulcrum_policy_valid"), { file }, valid === undefined ? undefined : valid ? 1 : 0),
+    onCollect(facts) {
+      collect = () => {
+        const { agents, fleet, now } = facts();
+        gauge("fulcrum_agents_connected").set(agents);
+        const ages = gauge("fulcrum_agent_report_age_seconds");
+        // Nodes come and go: those that are gone leave no series behind.
+        ages.reset();
+        for (const { node, latest, receivedAt } of fleet.nodes.values())
+          if (latest !== undefined) ages.set({ node }, Math.max(0, now - receivedAt));
+      };
+    },
+  };
+}
+
+const labelsOf = ({ metadata }: Policy): Labels => ({ namespace: metadata.namespace, policy: metadata.name });
+
+function dropSeries(policy: Policy, gauge: (name: Parameters<ReturnType<typeof createInstruments>["gauge"]>[0]) => Gauge): void {
+  const labels = labelsOf(policy);
+  for (const name of [
+    "fulcrum_predicted_ttft_seconds",
+    "fulcrum_predicted_itl_seconds",
+    "fulcrum_gpu_budget",
+    "fulcrum_gpus_allocated",
+  ] as const)
+    gauge(name).remove(labels);
+  for (const objective of ["ttft", "itl"] as const) {
+    const wanted = policy.spec.objectives[objective];
+    gauge("fulcrum_objective_attainment_ratio").remove({ ...labels, objective });
+    if (wanted !== undefined) gauge("fulcrum_objective_seconds").remove({ ...labels, objective, quantile: String(wanted.quantile) });
+    const seen = objective === "ttft" ? "fulcrum_observed_ttft_seconds" : "fulcrum_observed_itl_seconds";
+    for (const quantile of QUANTILES) gauge(seen).remove({ ...labels, quantile: `0.${quantile.slice(1)}` });
+  }
+  for (const role of POOL_ROLES) {
+    const own = { ...labels, pool: poolNameOf(policy, role), role };
+    for (const name of POOL_GAUGES) gauge(name).remove(own);
+    gauge("fulcrum_recommended_batch_limit").remove({ ...own, limit: role === "prefill" ? "max_batched_tokens" : "max_num_seqs" });
+    gauge("fulcrum_model_error_ratio").remove({ ...labels, model: role });
+  }
+}
+
+const POOL_GAUGES = [
+  "fulcrum_desired_replicas",
+  "fulcrum_ready_replicas",
+  "fulcrum_starting_replicas",
+  "fulcrum_pool_requests_waiting",
+  "fulcrum_pool_coverage_ratio",
+  "fulcrum_velocity_tokens_per_second",
+  "fulcrum_pool_utilization_ratio",
+] as const;
