@@ -72,6 +72,12 @@ export function createRegistry(parts: RegistryParts): Registry {
     parts.changed();
   };
 
+  const afterExit = async (replica: LiveReplica): Promise<void> => {
+    await replica.process.exited;
+    leaving.delete(replica);
+    parts.changed();
+  };
+
   const letGo = (replica: LiveReplica): void => {
     replica.phase = "draining";
     sendUpdate(replica, emptied(replica), parts);
@@ -82,10 +88,7 @@ export function createRegistry(parts: RegistryParts): Registry {
     if (!replica.process.ended()) {
       leaving.add(replica);
       replica.process.stop(LINGER_SECONDS);
-      void replica.process.exited.then(() => {
-        leaving.delete(replica);
-        parts.changed();
-      });
+      void afterExit(replica);
     }
     parts.changed();
   };
@@ -94,7 +97,7 @@ export function createRegistry(parts: RegistryParts): Registry {
     sync(plant) {
       const views = new Map(plant.replicas().map((view) => [view.id, view]));
       // Leavers first: their GPUs are what newcomers were given.
-      for (const replica of [...live.values()]) if (!views.has(replica.id)) letGo(replica);
+      for (const replica of live.values()) if (!views.has(replica.id)) letGo(replica);
       for (const view of views.values()) {
         const known = live.get(view.id);
         if (known === undefined) adopt(view);
