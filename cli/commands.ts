@@ -1,7 +1,4 @@
-import type { Command } from "commander";
-
-/** Options, arguments and actions of one command, put on it by its module. */
-export type Define = (command: Command, run: (action: () => Promise<number>) => Promise<void>) => void;
+import type { Define } from "./define.ts";
 
 export interface CommandEntry {
   readonly name: string;

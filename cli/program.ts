@@ -1,11 +1,12 @@
 import { Command } from "commander";
 import manifest from "../package.json" with { type: "json" };
 import { COMMANDS } from "./commands.ts";
+import type { Run } from "./define.ts";
 
 const EXIT_CODES = "\nExit codes: 0 good, 1 the answer is no, 2 usage or bad input, 3 something outside failed.";
 
 /** The command tree with the one command filled in that `args` asks for. */
-export async function createProgram(args: readonly string[], run: (action: () => Promise<number>) => Promise<void>): Promise<Command> {
+export async function createProgram(args: readonly string[], run: Run): Promise<Command> {
   const program = new Command("fulcrum")
     .description("Holds TTFT and inter-token-latency targets of disaggregated LLM serving at the least GPU cost.")
     .version(manifest.version, "-V, --version", "print the version")

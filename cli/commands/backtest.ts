@@ -1,4 +1,4 @@
-import type { Define } from "../commands.ts";
+import type { Define } from "../define.ts";
 import { duration, list, positive, positiveDuration, seed } from "../options.ts";
 
 const EXAMPLES = `

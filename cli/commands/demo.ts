@@ -1,6 +1,6 @@
 import { InvalidArgumentError, Option } from "commander";
 import type { DemoOptions } from "../demo/options.ts";
-import type { Define } from "../commands.ts";
+import type { Define } from "../define.ts";
 import { interrupted } from "../interrupt.ts";
 import { duration, port, positive, positiveDuration, seed } from "../options.ts";
 

@@ -1,6 +1,6 @@
 import type { JournalRecord, TickRecord } from "../../scaler/journal/records.ts";
 import type { Policy } from "../../scaler/policy/schema.ts";
-import type { Define } from "../commands.ts";
+import type { Define } from "../define.ts";
 import { EXIT, badInput } from "../exit.ts";
 import { explanation } from "../explain/text.ts";
 import { parseTime, timeText } from "../explain/time.ts";

@@ -1,5 +1,5 @@
 import { parseFleetSettings } from "../../fleet/config.ts";
-import type { Define } from "../commands.ts";
+import type { Define } from "../define.ts";
 import { EXIT, badInput } from "../exit.ts";
 import { readInput } from "../files.ts";
 import { interrupted } from "../interrupt.ts";

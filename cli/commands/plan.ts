@@ -1,4 +1,4 @@
-import type { Define } from "../commands.ts";
+import type { Define } from "../define.ts";
 import { EXIT } from "../exit.ts";
 import { print } from "../output.ts";
 import { readLines } from "../plan/lines.ts";

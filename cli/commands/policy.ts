@@ -2,7 +2,7 @@ import { formatProblem } from "../../scaler/policy/problem.ts";
 import { policyJsonSchema } from "../../scaler/policy/json-schema.ts";
 import { parsePolicies } from "../../scaler/policy/load.ts";
 import { showPolicy } from "../../scaler/policy/show.ts";
-import type { Define } from "../commands.ts";
+import type { Define } from "../define.ts";
 import { EXIT, badInput } from "../exit.ts";
 import { readInput } from "../files.ts";
 import { print } from "../output.ts";

@@ -1,6 +1,6 @@
 import { fulcrum } from "../../scaler/decide/controller.ts";
 import { type Difference, replay as decideAgain } from "../../scaler/journal/replay.ts";
-import type { Define } from "../commands.ts";
+import type { Define } from "../define.ts";
 import { EXIT } from "../exit.ts";
 import { timeText } from "../explain/time.ts";
 import { openJournal } from "../journal/open.ts";

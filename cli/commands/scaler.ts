@@ -1,5 +1,5 @@
 import { scalerSettingsSchema } from "../../scaler/config.ts";
-import type { Define } from "../commands.ts";
+import type { Define } from "../define.ts";
 import { EXIT } from "../exit.ts";
 import { interrupted } from "../interrupt.ts";
 import { addSettingFlags, settingsOf } from "../settings.ts";

@@ -10,7 +10,10 @@ export interface Ran {
 }
 
 /** Runs the built program as users do and waits for its end. */
-export function runCli(args: readonly string[], options: { readonly stdin?: string; readonly env?: Record<string, string> } = {}): Promise<Ran> {
+export function runCli(
+  args: readonly string[],
+  options: { readonly stdin?: string; readonly env?: Record<string, string> } = {},
+): Promise<Ran> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [program, ...args], { env: { ...process.env, NO_COLOR: "1", ...options.env } });
     const stdout: Buffer[] = [];
