@@ -66,8 +66,8 @@ function pick(summary: Summary | undefined): ReportedSummary | null {
   return { mean, p50, p90, p95, p99 };
 }
 
-const ms = (seconds: number | undefined): string => (seconds === undefined ? "—" : `${(seconds * 1000).toFixed(seconds < 0.1 ? 1 : 0)}`);
-const percent = (share: number): string => `${(share * 100).toFixed(2)}`;
+const ms = (seconds: number | undefined): string => (seconds === undefined ? "—" : (seconds * 1000).toFixed(seconds < 0.1 ? 1 : 0));
+const percent = (share: number): string => (share * 100).toFixed(2);
 
 const COLUMNS: readonly (readonly [string, (run: ReportedRun) => string])[] = [
   ["controller", (run) => run.controller],

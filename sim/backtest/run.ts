@@ -2,7 +2,7 @@ import type { Decision } from "../../core/decision.ts";
 import type { Summary } from "../../core/summary.ts";
 import type { Controller } from "../../scaler/decide/controller.types.ts";
 import { createPlant } from "../plant/plant.ts";
-import type { Plant, PlantSink } from "../plant/plant.types.ts";
+import type { Plant, PlantSink, RequestRecord } from "../plant/plant.types.ts";
 import { countActions, type Actions, type TimelineRow } from "./actions.ts";
 import { crashOldest, lostSince } from "./faults.ts";
 import { createRecorder, type Limits, type Recorder } from "./recorder.ts";
@@ -49,7 +49,7 @@ export function runBacktestOnce<State>(
   const interval = policy.spec.behavior.interval;
   const scores = createScores(policy.spec);
   const recorder = createRecorder(policy.spec, setup.prior.kvCapacityTokens);
-  const sink = controller === undefined ? { finished: scores.add } : joinSinks(recorder, scores);
+  const sink = controller === undefined ? { finished: (record: RequestRecord) => scores.add(record) } : joinSinks(recorder, scores);
   const plant = createPlant(plantConfig(setup, initial), setup.prior, sink);
   const driver = controller === undefined ? undefined : createDriver(setup, controller, plant, recorder);
   const timeline: TimelineRow[] = [[0, initial.prefill, initial.decode]];

@@ -26,6 +26,8 @@ export interface Job {
   finishStep: number;
   /** Order of admission to the decode batch: the newest is preempted first. */
   admission: number;
+  /** The stages up to the first token, kept when a preemption after it makes the job go through them again. */
+  told: RequestRecord | undefined;
 }
 
 export function createJob(request: PlantRequest): Job {
@@ -48,6 +50,7 @@ export function createJob(request: PlantRequest): Job {
     firstToken: Number.NaN,
     finishStep: 0,
     admission: 0,
+    told: undefined,
   };
   return job;
 }
@@ -59,12 +62,14 @@ export function restart(job: Job): void {
 
 /** After a preemption the prompt and what was generated are computed again; the user keeps what they have. */
 export function recompute(job: Job, generated: number): void {
+  if (generated > 0) job.told ??= toRecord(job, Number.NaN, false);
   job.generated = generated;
   job.promptTokens = job.request.inputTokens + generated;
   job.remaining = -1;
 }
 
 export function toRecord(job: Job, end: number, failed: boolean): RequestRecord {
+  if (job.told !== undefined) return { ...job.told, decodeReplica: job.decodeReplica, end };
   return {
     request: job.request,
     prefillReplica: job.prefillReplica,
