@@ -35,6 +35,7 @@ export const fulcrum: Controller<FulcrumState> = {
     lastPaid: null,
     unschedulableUntil: LONG_AGO,
     insight: null,
+    promised: { prefill: false, decode: false },
   }),
   tick,
 };
@@ -71,8 +72,14 @@ function notice(s: FulcrumState, o: Observation, current: Plan, evidence: Assess
     changes,
     trim: evidence.level === "full" ? trims(s, o, policy.spec, changes) : s.trim,
     lastPaid: complete ? current : s.lastPaid,
-    unschedulableUntil: (o.unschedulable ?? 0) > 0 ? o.at + RETRY_UNSCHEDULABLE : s.unschedulableUntil,
+    unschedulableUntil: refused(o) ? o.at + RETRY_UNSCHEDULABLE : s.unschedulableUntil,
   };
+}
+
+/** Pods that find no GPU; while something drains they only wait for its GPUs (the second half of a conversion). */
+function refused(o: Observation): boolean {
+  const draining = (o.pools.prefill?.replicas?.draining ?? 0) + (o.pools.decode?.replicas?.draining ?? 0);
+  return (o.unschedulable ?? 0) > 0 && draining === 0;
 }
 
 function noteChanges(c: Changes, before: Plan, now: Plan, at: number): Changes {
@@ -91,13 +98,15 @@ function trims(s: FulcrumState, o: Observation, spec: PolicySpec, changes: Chang
     if (target === undefined || seen?.within === undefined || !(seen.count > 0)) return s.trim[role];
     const r = o.pools[role]?.replicas;
     const last = Math.max(changes.up[role] ?? -Infinity, changes.down[role] ?? -Infinity);
-    const calm = r !== undefined && r.starting.length === 0 && r.draining === 0;
+    // A queue that is being worked off delivers late requests for a while; they say nothing about capacity now.
+    const queued = (o.pools[role]?.queue?.requests ?? 0) > 2 * (r?.ready ?? 0);
+    const calm = r !== undefined && r.starting.length === 0 && r.draining === 0 && !queued;
     return learnTrim(s.trim[role], {
       attained: seen.within / seen.count,
       samples: seen.count,
       quantile: target.quantile,
       settled: calm && o.at - last > s.learned.lead[role].value + 2 * spec.behavior.interval,
-      helpful: (s.insight?.utilization[role] ?? 1) > 0.3,
+      promised: s.promised[role],
     });
   };
   return { prefill: one("prefill", "ttft"), decode: one("decode", "itl") };
@@ -140,7 +149,8 @@ function decide(
   const plan = paused ? current : guarded.plan;
   const insight = insightOf(state, situation, here, spec);
   const decision = compose({ o, spec, plan, current, proposal, guarded: guarded.reasons, situation, bounds, evidence: now.evidence });
-  return { state: { ...state, window, insight }, decision };
+  const promised = { prefill: here.ttft <= proposal.targets.ttft, decode: here.itl <= proposal.targets.itl };
+  return { state: { ...state, window, insight, promised }, decision };
 }
 
 function boundsOf(spec: PolicySpec, state: FulcrumState, at: number, current: Plan): Bounds {
@@ -249,7 +259,7 @@ function recommendedLimits(c: Composed, expected: Prediction): { maxBatchedToken
   );
   const wanted = {
     maxBatchedTokens: prefillBudget(situation.models.prefill, expected.rho.prefill, prefill.batch.maxBatchedTokens),
-    maxNumSeqs: Math.min(range.max, Math.max(range.min, best)),
+    maxNumSeqs: Math.min(range.max, Math.max(range.min, best, roomier(o, spec))),
   };
   const reasons: Reason[] = [];
   const settle = (name: string, want: number, now: number | undefined): number => {
@@ -262,6 +272,16 @@ function recommendedLimits(c: Composed, expected: Prediction): { maxBatchedToken
     maxNumSeqs: settle("max sequences", wanted.maxNumSeqs, o.pools.decode?.limits?.maxNumSeqs),
     reasons,
   };
+}
+
+/** Delivered ITL below this share of the target while requests wait for a slot: the limit is too tight, whatever the model says. */
+const EASY_ITL = 0.8;
+
+function roomier(o: Observation, spec: PolicySpec): number {
+  const { queue, limits, interval } = o.pools.decode ?? {};
+  const target = spec.objectives.itl?.target ?? Infinity;
+  const tight = (queue?.requests ?? 0) > 0 && interval?.itl !== undefined && interval.itl.p95 < EASY_ITL * target;
+  return tight ? Math.ceil((limits?.maxNumSeqs ?? 0) * 1.25) : 0;
 }
 
 /** The last counts that were known: a pool whose replicas are unseen keeps what it had, or the policy's minimum. */

@@ -1,6 +1,6 @@
 import { burstiness } from "../learn/burstiness.ts";
 import { ewmaMean } from "../learn/ewma.ts";
-import { clamp, FAST_TAU, lengths, SLOW_TAU, type Lengths, type Workload } from "../learn/workload.ts";
+import { FAST_TAU, lengths, NOW_TAU, type Lengths, type Workload } from "../learn/workload.ts";
 
 /** Offered work that a plan must carry. Rates per second. */
 export interface Demand {
@@ -15,46 +15,56 @@ export interface Demand {
 }
 
 /**
- * Demand expected `horizon` seconds ahead. In steady traffic the slow mean; when the fast mean has left it by more
- * than noise explains, the change is followed: the two means of a ramp lag by their time constants, so
- * slope = (fast − slow)/(τs − τf) and now = fast + slope·τf. The extrapolation is damped and bounded, because a ramp
- * rarely lasts a whole lead time.
+ * Demand expected `horizon` seconds ahead. In steady traffic the slow mean. When the fast mean has left it by more than
+ * noise explains, the recent level is taken instead (a change point: the long memory is of another regime); while that
+ * level is itself still rising, it is extrapolated, damped and bounded, because a ramp rarely lasts a whole lead time.
  */
 export function forecast(w: Workload, horizon: number): Demand | undefined {
   const known = lengths(w);
-  const slowArrivals = ewmaMean(w.slow.arrivals);
-  const fastArrivals = ewmaMean(w.fast.arrivals);
-  const slowTokens = ewmaMean(w.slow.uncached);
-  const fastTokens = ewmaMean(w.fast.uncached);
-  if (known === undefined || slowArrivals === undefined || fastArrivals === undefined) return undefined;
-  if (slowTokens === undefined || fastTokens === undefined) return undefined;
+  const arrivalsSeen = levels(w, "arrivals");
+  const tokensSeen = levels(w, "uncached");
+  if (known === undefined || arrivalsSeen === undefined || tokensSeen === undefined) return undefined;
   const dispersion = burstiness(w.arrivals, w.span);
-  const rate = Math.max(slowArrivals, fastArrivals);
-  // Standard deviation of an EWMA of Poisson-like counts: √(variance rate / 2τ).
-  const noise = Math.sqrt((dispersion * rate) / (2 * FAST_TAU));
-  const tokenNoise = Math.sqrt((rate * (dispersion - 1 + known.spread) * known.uncached ** 2) / (2 * FAST_TAU));
-  const arrivals = ahead(fastArrivals, slowArrivals, noise, horizon);
-  const prefillTokens = ahead(fastTokens, slowTokens, tokenNoise, horizon);
-  const slowOutput = ewmaMean(w.slow.output) ?? 0;
-  const fastOutput = ewmaMean(w.fast.output) ?? 0;
-  const outputNoise = known.osl === undefined ? fastOutput * 0.1 : Math.sqrt((rate * 2 * known.osl ** 2) / (2 * FAST_TAU));
+  const rate = Math.max(arrivalsSeen.slow, arrivalsSeen.fast, arrivalsSeen.now);
+  // Variance per second of a compound Poisson-like stream: rate · (dispersion − 1 + E[x²]/E[x]²) · E[x]².
+  const arrivals = ahead(arrivalsSeen, dispersion * rate, horizon);
+  const prefillTokens = ahead(tokensSeen, rate * (dispersion - 1 + known.spread) * known.uncached ** 2, horizon);
+  const outputSeen = levels(w, "output") ?? { now: 0, fast: 0, slow: 0 };
+  const produced = ahead(outputSeen, rate * 2 * (known.osl ?? 0) ** 2, horizon);
   // Produced tokens lag arrivals by a request's life and collapse when decode starves; arrivals × length do not.
   const offered = known.osl === undefined ? 0 : arrivals * known.osl;
-  const decodeTokens = Math.max(offered, ahead(fastOutput, slowOutput, outputNoise, horizon));
-  return { arrivals, prefillTokens, decodeTokens, lengths: known, burstiness: dispersion };
+  return { arrivals, prefillTokens, decodeTokens: Math.max(offered, produced), lengths: known, burstiness: dispersion };
 }
 
-const DAMP = 0.5;
-/** Steady means within this many standard deviations. */
-const SIGNIFICANT = 1.5;
+interface Levels {
+  readonly now: number;
+  readonly fast: number;
+  readonly slow: number;
+}
 
-function ahead(fast: number, slow: number, noise: number, horizon: number): number {
-  const gap = fast - slow;
-  if (Math.abs(gap) <= SIGNIFICANT * noise) return slow;
-  const slope = gap / (SLOW_TAU - FAST_TAU);
-  const now = Math.max(0, fast + slope * FAST_TAU);
-  if (slope < 0) return now;
-  return clamp(now + slope * horizon * DAMP, now, now * 2);
+function levels(w: Workload, of: "arrivals" | "uncached" | "output"): Levels | undefined {
+  const now = ewmaMean(w.now[of]);
+  const fast = ewmaMean(w.fast[of]);
+  const slow = ewmaMean(w.slow[of]);
+  return now === undefined || fast === undefined || slow === undefined ? undefined : { now, fast, slow };
+}
+
+/** Means that differ by less than this many standard deviations are the same. */
+const SIGNIFICANT = 2;
+/** A rise is followed at most this far beyond the level it has reached. */
+const MOST_AHEAD = 1.3;
+const DAMP = 0.5;
+
+/** `variance` per second of the counted amount; an EWMA of time constant τ averages it to variance/2τ. */
+function ahead(l: Levels, variance: number, horizon: number): number {
+  const noise = (tau: number): number => SIGNIFICANT * Math.sqrt(variance / (2 * tau));
+  const left = Math.abs(l.fast - l.slow) > noise(FAST_TAU) || Math.abs(l.now - l.slow) > 1.5 * noise(NOW_TAU);
+  if (!left) return l.slow;
+  const level = Math.max(l.fast, l.now);
+  const rise = l.now - l.fast;
+  if (rise <= noise(NOW_TAU)) return level;
+  const slope = rise / (FAST_TAU - NOW_TAU);
+  return Math.min(level + slope * horizon * DAMP, level * MOST_AHEAD);
 }
 
 /** The heaviest of each kind of work: what the worst moment of a window asked for. */

@@ -15,8 +15,8 @@ export interface Situation {
   /** Capacity factors from attainment. */
   readonly trim: { readonly prefill: number; readonly decode: number };
   readonly quantile: { readonly ttft: number; readonly itl: number };
-  /** Prompt tokens that will still be queued when new capacity can be there, and the time to clear them in. */
-  readonly backlog: { readonly tokens: number; readonly within: number };
+  /** Prompt and answer tokens that will still be queued when new capacity can be there, and the time to clear them in. */
+  readonly backlog: { readonly tokens: number; readonly decodeTokens: number; readonly within: number };
   readonly limits: { readonly maxBatchedTokens: number; readonly maxNumSeqs: number };
   /** Share of capacity kept free. */
   readonly headroom: number;
@@ -80,7 +80,8 @@ function predictPrefill(replicas: number, s: Situation): { ttft: number; rho: nu
 function predictDecode(replicas: number, s: Situation): { itl: number; rho: number; admission: number; batch: number } {
   const m = s.models.decode;
   const context = Math.max(s.demand.lengths.context, 1);
-  const perReplica = s.demand.decodeTokens / Math.max(replicas, 1) / (s.trim.decode * (1 - s.headroom));
+  const offered = s.demand.decodeTokens + s.backlog.decodeTokens / s.backlog.within;
+  const perReplica = offered / Math.max(replicas, 1) / (s.trim.decode * (1 - s.headroom));
   const slope = m.d1 + m.d2 * context;
   // Fixed point of B = r·t(B): a replica makes B/t(B) tokens per second, at most 1/slope.
   const left = 1 - perReplica * slope;

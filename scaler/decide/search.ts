@@ -23,12 +23,23 @@ export interface Found {
 
 /**
  * The cheapest (prefill, decode) within the bounds that meets both targets; on equal GPUs the one with more slack.
- * When none does, the one with the least violation (and of those the cheapest). Full enumeration: two whole numbers,
- * fully explainable.
+ * When none does because of a backlog, the best of those that at least carry the steady demand: a queue that already
+ * exists must not starve the other pool for good. When none does that either, the one with the least violation.
+ * Full enumeration: two whole numbers, fully explainable.
  */
 export function search(bounds: Bounds, targets: Targets, situation: Situation): Found | undefined {
+  const all = [...plans(bounds)];
+  const best = pick(all, bounds, targets, situation);
+  if (best === undefined || best.meets || situation.backlog.tokens + situation.backlog.decodeTokens === 0) return best;
+  const steady: Situation = { ...situation, backlog: { ...situation.backlog, tokens: 0, decodeTokens: 0 } };
+  const carrying = all.filter((plan) => weigh(plan, bounds, targets, steady).meets);
+  if (carrying.length === 0) return pick(all, bounds, targets, steady);
+  return pick(carrying, bounds, targets, situation);
+}
+
+function pick(from: readonly Plan[], bounds: Bounds, targets: Targets, situation: Situation): Found | undefined {
   let best: Found | undefined;
-  for (const plan of plans(bounds)) {
+  for (const plan of from) {
     const found = weigh(plan, bounds, targets, situation);
     if (best === undefined || better(found, best, targets)) best = found;
   }

@@ -22,11 +22,11 @@ export function situate(state: FulcrumState, learned: Learned, demand: Demand, o
   const atReadiness = Math.max(0, waitingTokens + (demand.prefillTokens - serving * velocity) * lead);
   const decodeQueue = (o.pools.decode?.queue?.requests ?? 0) * (demand.lengths.osl ?? 0);
   return {
-    demand: { ...demand, decodeTokens: demand.decodeTokens + decodeQueue / CLEAR_WITHIN },
+    demand,
     models: m,
     trim,
     quantile: { ttft: spec.objectives.ttft?.quantile ?? 0.95, itl: spec.objectives.itl?.quantile ?? 0.95 },
-    backlog: { tokens: waitingTokens > 0 ? atReadiness : 0, within: CLEAR_WITHIN },
+    backlog: { tokens: waitingTokens > 0 ? atReadiness : 0, decodeTokens: decodeQueue, within: CLEAR_WITHIN },
     limits,
     headroom: spec.objectives.headroom,
   };

@@ -18,6 +18,8 @@ export interface FulcrumState {
   readonly lastPaid: Plan | null;
   readonly unschedulableUntil: number;
   readonly insight: Insight | null;
+  /** Whether the last tick's model expected the running replicas to meet each target. */
+  readonly promised: { readonly prefill: boolean; readonly decode: boolean };
 }
 
 /** What the last tick believed, for metrics and the page. */

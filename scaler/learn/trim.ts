@@ -24,8 +24,8 @@ export interface TrimEvidence {
   readonly quantile: number;
   /** No replica starting or draining, no recent change, no backlog being drained: the plan had time to work. */
   readonly settled: boolean;
-  /** Whether more capacity of this pool could help at all. */
-  readonly helpful: boolean;
+  /** The model said that these replicas meet the target: a miss is then the model's error, not a shortage it knows of. */
+  readonly promised: boolean;
 }
 
 export function learnTrim(t: Trim, e: TrimEvidence): Trim {
@@ -33,6 +33,6 @@ export function learnTrim(t: Trim, e: TrimEvidence): Trim {
   if (e.attained >= e.quantile) return { factor: Math.min(Math.max(t.factor, 1), t.factor + RECOVER), misses: 0 };
   const misses = Math.min(t.misses + 1, 1000);
   // One bad interval is noise at a 95 % objective; the second in a row is not.
-  if (misses < 2 || !e.helpful) return { factor: t.factor, misses };
+  if (misses < 2 || !e.promised) return { factor: t.factor, misses };
   return { factor: Math.min(HIGH, Math.max(LOW, t.factor * (1 - GAIN * (e.quantile - e.attained)))), misses };
 }

@@ -6,6 +6,7 @@ import { addEwma, emptyEwma, ewmaMean, type Ewma } from "./ewma.ts";
  * weighted by requests and tokens, not by intervals).
  */
 export interface Workload {
+  readonly now: Rates;
   readonly fast: Rates;
   readonly slow: Rates;
   /** Arrivals per second of the last intervals, for burstiness (bounded ring, oldest first). */
@@ -29,14 +30,19 @@ interface Rates {
 
 const noRates: Rates = { arrivals: emptyEwma, input: emptyEwma, uncached: emptyEwma, output: emptyEwma };
 
+/** About the last interval: what a surge looks like while it begins. */
+export const NOW_TAU = 4;
 /** Fast enough to follow a burst within two 5 s intervals. */
 export const FAST_TAU = 10;
 /** Slow enough that Poisson noise of a few requests per second averages out. */
 export const SLOW_TAU = 60;
-const LENGTH_TAU = 30;
+const LENGTH_TAU = 15;
+/** Resident context turns over with the running requests, within seconds; batch limits depend on it. */
+const CONTEXT_TAU = 6;
 const RING = 60;
 
 export const emptyWorkload: Workload = {
+  now: noRates,
   fast: noRates,
   slow: noRates,
   arrivals: [],
@@ -70,6 +76,7 @@ export function learnWorkload(w: Workload, o: Observation): Workload {
   const oslWeight = span * Math.min(1, (d?.finished ?? 0) / 5);
   const steps = d?.steps;
   return {
+    now: update(w.now, NOW_TAU),
     fast: update(w.fast, FAST_TAU),
     slow: update(w.slow, SLOW_TAU),
     arrivals: arrivals === undefined ? w.arrivals : [...w.arrivals, arrivals].slice(-RING),
@@ -78,7 +85,7 @@ export function learnWorkload(w: Workload, o: Observation): Workload {
     islP50: fold(w.islP50, isl?.p50, islWeight, LENGTH_TAU),
     islP95: fold(w.islP95, isl === undefined ? undefined : p95Of(isl.p90, isl.p99), islWeight, LENGTH_TAU),
     oslMean: fold(w.oslMean, d?.osl?.mean ?? ratioOf(d?.outputTokens, d?.finished), oslWeight, LENGTH_TAU),
-    context: fold(w.context, ratioOf(steps?.kvTokens, steps?.sequences), span, LENGTH_TAU),
+    context: fold(w.context, ratioOf(steps?.kvTokens, steps?.sequences), span, CONTEXT_TAU),
   };
 }
 

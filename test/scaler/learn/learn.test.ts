@@ -74,7 +74,7 @@ describe("lead time", () => {
 });
 
 describe("trim", () => {
-  const miss = { attained: 0.5, samples: 100, quantile: 0.95, settled: true, helpful: true };
+  const miss = { attained: 0.5, samples: 100, quantile: 0.95, settled: true, promised: true };
   it("lowers believed capacity on repeated misses, not on one, and recovers", () => {
     const once = learnTrim(fullTrim, miss);
     expect(once.factor).toBe(1);
@@ -85,10 +85,10 @@ describe("trim", () => {
     expect(t.factor).toBeCloseTo(1, 6);
   });
 
-  it("learns nothing while the pool is changing or hardly used", () => {
+  it("learns nothing while the pool is changing, or is short by the model too", () => {
     expect(learnTrim({ factor: 1, misses: 5 }, { ...miss, settled: false }).factor).toBe(1);
     expect(learnTrim({ factor: 1, misses: 5 }, { ...miss, samples: 3 }).factor).toBe(1);
-    expect(learnTrim({ factor: 1, misses: 5 }, { ...miss, helpful: false }).factor).toBe(1);
+    expect(learnTrim({ factor: 1, misses: 5 }, { ...miss, promised: false }).factor).toBe(1);
   });
 });
 
