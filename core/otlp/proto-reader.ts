@@ -12,6 +12,8 @@ export interface ProtoReader {
   leave(outer: number): void;
   skip(tag: number): void;
   varint(): number;
+  /** Signed: negative numbers are ten bytes of two's complement, of which a double would lose the low bits. */
+  int64(): number;
   /** Unsigned, as a double: exact to 2^53. */
   fixed64(): number;
   double(): number;
@@ -23,6 +25,7 @@ export interface ProtoReader {
 const utf8 = new TextDecoder();
 const HEX = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, "0"));
 const TWO_32 = 2 ** 32;
+const TWO_28 = 2 ** 28;
 
 export function createProtoReader(bytes: Uint8Array): ProtoReader {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -45,6 +48,18 @@ export function createProtoReader(bytes: Uint8Array): ProtoReader {
       value += (b & 127) * factor;
       if (b < 128) return value;
       factor *= 128;
+    }
+    return fail("a number is longer than 10 bytes");
+  };
+  const int64 = (): number => {
+    // Bits 0..27, 28..55 and 56..63, so that the complement is taken on exact integers.
+    const parts: [number, number, number] = [0, 0, 0];
+    for (let i = 0; i < 10; i++) {
+      if (!has(1)) return fail("a number is cut off");
+      const b = bytes[at++] ?? 0;
+      const part = i < 4 ? 0 : i < 8 ? 1 : 2;
+      parts[part] += (b & 127) * 128 ** (i % 4);
+      if (b < 128) return fromParts(parts[0], parts[1], parts[2] & 255);
     }
     return fail("a number is longer than 10 bytes");
   };
@@ -87,6 +102,7 @@ export function createProtoReader(bytes: Uint8Array): ProtoReader {
       }
     },
     varint,
+    int64,
     fixed64() {
       if (!has(8)) return fail("a fixed64 is cut off");
       const value = view.getUint32(at, true) + view.getUint32(at + 4, true) * TWO_32;
@@ -116,6 +132,11 @@ export function createProtoReader(bytes: Uint8Array): ProtoReader {
       return failure;
     },
   };
+}
+
+function fromParts(low: number, middle: number, high: number): number {
+  if (high < 128) return (high * TWO_28 + middle) * TWO_28 + low;
+  return -(((255 - high) * TWO_28 + (TWO_28 - 1 - middle)) * TWO_28 + (TWO_28 - 1 - low) + 1);
 }
 
 /** Names and keys are short ASCII: building them here is several times faster than TextDecoder, which takes over otherwise. */

@@ -174,13 +174,10 @@ function readAny(reader: ProtoReader, limits: TraceLimits): AttributeValue | und
     const tag = reader.tag();
     if (tag === ANY.text) value = reader.text();
     else if (tag === ANY.bool) value = reader.varint() !== 0;
-    else if (tag === ANY.int) value = signed(reader.varint());
+    else if (tag === ANY.int) value = reader.int64();
     else if (tag === ANY.double) value = reader.double();
     else reader.skip(tag);
   }
   reader.leave(outer);
   return typeof value === "string" && value.length > limits.text ? undefined : value;
 }
-
-/** int64 is written as its two's complement. */
-const signed = (value: number): number => (value >= 2 ** 63 ? value - 2 ** 64 : value);

@@ -82,9 +82,7 @@ describe("other vLLM pages", () => {
   it("of data-parallel ranks are summed, the KV share averaged", () => {
     const two = page("decode", 1)
       .split("\n")
-      .flatMap((line) =>
-        line.includes('engine="0"') ? [line, line.replace('engine="0"', 'engine="1"')] : [line],
-      )
+      .flatMap((line) => (line.includes('engine="0"') ? [line, line.replace('engine="0"', 'engine="1"')] : [line]))
       .join("\n");
     const one = createEnginePage("vllm", "decode").read(page("decode", 1));
     const both = createEnginePage("vllm", "decode").read(two);
