@@ -26,7 +26,7 @@ const request = z.object({
   arrival: z.number().min(0),
   inputTokens: z.number().int().min(1),
   outputTokens: z.number().int().min(1),
-  hashIds: z.array(z.number()).optional(),
+  hashIds: z.array(z.number()).readonly().optional(),
 });
 
 /** More requests than this are a mistake in --rate: the fleet keeps each one in memory. */
@@ -35,7 +35,7 @@ const MAX_REQUESTS = 2_000_000;
 const workload = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("builtin") }),
   z.object({ kind: z.literal("trace"), path: z.string().min(1), skipBad: z.boolean().default(false) }),
-  z.object({ kind: z.literal("requests"), requests: z.array(request).max(MAX_REQUESTS) }),
+  z.object({ kind: z.literal("requests"), requests: z.array(request).max(MAX_REQUESTS).readonly() }),
 ]);
 
 const node = z.object({
