@@ -51,13 +51,8 @@ export function overview(): Dashboard {
     // Series that every policy has from its first tick, whatever is known of its replicas.
     .withVariable(everything("namespace", "Namespace", labelValues("fulcrum_objective_seconds", "namespace")))
     .withVariable(everything("policy", "Policy", labelValues("fulcrum_objective_seconds", "policy", { namespace: '=~"$namespace"' })))
-    .withVariable(
-      everything(
-        "pool",
-        "Pool",
-        labelValues("fulcrum_scale_actions_total", "pool", { namespace: '=~"$namespace"', policy: '=~"$policy"' }),
-      ),
-    );
+    // From the agents: a frontend is a pool that no policy names, and it is where TTFT is seen best.
+    .withVariable(everything("pool", "Pool", labelValues("fulcrum_requests_running", "pool", { namespace: '=~"$namespace"' })));
   let id = 1;
   for (const row of ROWS) {
     dashboard.withRow(new RowBuilder(row.title).id(id++));
