@@ -26,7 +26,8 @@ export function encodeSketch(data: SketchData): Uint8Array {
   writer.zigzag(data.scale);
   writer.zigzag(data.offset);
   writer.varint(data.counts.length);
-  for (const c of [data.zeros, ...data.counts]) fractional ? writer.float64(c) : writer.varint(c);
+  const write = fractional ? writer.float64 : writer.varint;
+  for (const c of [data.zeros, ...data.counts]) write(c);
   for (const v of [data.sum, data.min, data.max]) writer.float64(v);
   return writer.bytes();
 }

@@ -1,3 +1,4 @@
+import { SpanStatusCode } from "@opentelemetry/api";
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import { decodeTracesJson } from "../../../core/otlp/json.ts";
@@ -35,7 +36,7 @@ describe("what the real exporters send", () => {
         scope: "vllm.tracing.otel",
         // OTLP numbers the kinds from 1, the SDK from 0.
         kind: span.kind + 1,
-        error: span.status.code === 2,
+        error: span.status.code === SpanStatusCode.ERROR,
       });
       expect(own?.parentSpanId).toBe(span.parentSpanContext?.spanId);
       expect(own?.start).toBeCloseTo(seconds(span.startTime), 6);
