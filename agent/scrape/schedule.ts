@@ -43,11 +43,14 @@ export function sleep(seconds: number, signal: AbortSignal): Promise<void> {
 }
 
 /**
- * Where in the period a target is read: a hash of its name (FNV-1a) spread over the first half. The second half is left
+ * Where in the period a target is read: a hash of its name (FNV-1a, then murmur3's mixing, because names differ in their last letters only) spread over the first half. The second half is left
  * free so that a normal scrape is in before the report at the period's end, and every report covers one scrape.
  */
 export function phaseOf(name: string, period: number): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193) >>> 0;
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  hash = (hash ^ (hash >>> 16)) >>> 0;
   return (hash / 2 ** 32) * 0.5 * period;
 }
