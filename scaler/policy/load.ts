@@ -33,8 +33,11 @@ export function parsePolicies(text: string, file: string): Result<Policy[], Poli
       return { file, line, column, code: found.code, message: found.message };
     };
     problems.push(...syntaxProblems(document, lines, file));
-    if (document.errors.length > 0 || document.contents === null) continue;
-    const parsed = check(toValue(document));
+    if (document.errors.length > 0) continue;
+    const value = toValue(document);
+    // A separator at the end, or comments alone, is no document.
+    if (value === null || value === undefined) continue;
+    const parsed = check(value);
     if (!parsed.ok) {
       problems.push(...parsed.error.map((found) => place(found, found.at)));
       continue;
@@ -85,7 +88,7 @@ function toValue(document: Document.Parsed): unknown {
   try {
     return document.toJS();
   } catch {
-    return undefined;
+    return {};
   }
 }
 
