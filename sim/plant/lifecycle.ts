@@ -3,7 +3,7 @@ import { Fifo } from "./fifo.ts";
 import { Heap } from "./heap.ts";
 import { restart, type Job } from "./job.ts";
 import { dropTransfersFrom, dropTransfersTo } from "./link.ts";
-import { evictPrompts } from "./prefill.ts";
+import { evictPrompts, startPass } from "./prefill.ts";
 import type { PlantPhase, PlantRole } from "./plant.types.ts";
 import { PrefixCache } from "./prefix-cache.ts";
 import { viewReplica } from "./view.ts";
@@ -156,7 +156,11 @@ export function crashReplica(world: World, replica: Replica): void {
     lost.push(...world.handoffs.extract((job) => job.prefillReplica === replica.id));
   } else {
     lost.push(...evictSequences(replica));
-    for (const source of world.prefill) lost.push(...dropTransfersTo(world, source, replica));
+    for (const source of world.prefill) {
+      lost.push(...dropTransfersTo(world, source, replica));
+      // The dropped KV freed memory that a prompt may have been waiting for.
+      startPass(world, source);
+    }
   }
   lost.sort((a, b) => a.request.arrival - b.request.arrival || a.request.id - b.request.id);
   for (const job of lost) {
