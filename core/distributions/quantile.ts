@@ -1,6 +1,7 @@
 import type { Distribution } from "../distribution.ts";
 import { sketchQuantile } from "../sketch/quantile.ts";
 import type { BucketDistribution } from "./bucket-distribution.ts";
+import { bucketExponent, lowerBound } from "./bucket-shape.ts";
 
 /** Undefined when there are no samples or q is outside 0..1. */
 export function quantileOf(d: Distribution, q: number): number | undefined {
@@ -8,8 +9,8 @@ export function quantileOf(d: Distribution, q: number): number | undefined {
 }
 
 /**
- * Linear interpolation in the bucket that holds rank q·count, as Prometheus' histogram_quantile does, so that our page and the operator's own
- * queries agree. Above the last bound nothing is known: the last bound is the answer (a lower bound of the truth).
+ * Interpolation in the bucket that holds rank q·count, by that bucket's shape (bucket-shape.ts). Above the last bound nothing is known: the
+ * last bound is the answer (a lower bound of the truth).
  */
 function bucketQuantile(d: BucketDistribution, q: number): number | undefined {
   if (d.count <= 0 || !(q >= 0 && q <= 1)) return undefined;
@@ -20,16 +21,11 @@ function bucketQuantile(d: BucketDistribution, q: number): number | undefined {
     if (inside > 0 && below + inside >= rank) {
       const upper = d.le[i] ?? 0;
       const lower = lowerBound(d.le, i);
-      return lower + (upper - lower) * Math.max(0, (rank - below) / inside);
+      const share = Math.max(0, (rank - below) / inside);
+      return lower + (upper - lower) * share ** (1 / bucketExponent(d, i));
     }
     below += inside;
   }
   // Without any finite bound the mean is all that is known.
   return d.le.at(-1) ?? d.sum / d.count;
-}
-
-/** Latencies and lengths are not negative: the first bucket starts at 0, unless its own bound is not above 0. */
-export function lowerBound(le: readonly number[], i: number): number {
-  if (i > 0) return le[i - 1] ?? 0;
-  return Math.min(0, le[0] ?? 0);
 }

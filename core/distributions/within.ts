@@ -1,7 +1,7 @@
 import type { Distribution } from "../distribution.ts";
 import { sketchCountAtMost } from "../sketch/quantile.ts";
 import type { BucketDistribution } from "./bucket-distribution.ts";
-import { lowerBound } from "./quantile.ts";
+import { bucketExponent, lowerBound } from "./bucket-shape.ts";
 
 /** Samples at or below the target, interpolated inside the bucket that holds it (exact when the target is a bound). */
 export function countWithin(d: Distribution, target: number): number {
@@ -17,7 +17,7 @@ function bucketsAtMost(d: BucketDistribution, target: number): number {
     if (upper <= target) total += inside;
     else {
       const lower = lowerBound(d.le, i);
-      return target > lower ? total + inside * ((target - lower) / (upper - lower)) : total;
+      return target > lower ? total + inside * ((target - lower) / (upper - lower)) ** bucketExponent(d, i) : total;
     }
   }
   return target === Number.POSITIVE_INFINITY ? d.count : total;
