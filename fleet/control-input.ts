@@ -1,6 +1,6 @@
 import { err, ok, type Result } from "../core/result.ts";
 import type { PlantRole } from "../sim/plant/plant.types.ts";
-import type { Limits } from "./fleet.ts";
+import type { Limits } from "./fleet-views.ts";
 import type { TruthQuery } from "./truth-report.ts";
 
 /** Why a command was refused. */

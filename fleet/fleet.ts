@@ -1,26 +1,23 @@
 import type { FleetPool, FleetPools, FleetStatus } from "../core/fleet-control.ts";
 import { createPlant } from "../sim/plant/plant.ts";
-import type { Plant, PlantConfig, PlantRole } from "../sim/plant/plant.types.ts";
+import type { PlantRequest, PlantRole } from "../sim/plant/plant.types.ts";
 import { startClock, type FleetClock } from "./clock.ts";
 import { FleetError, type FleetSettings } from "./config.ts";
-import type { EngineStart } from "./engine/messages.ts";
+import type { EngineFeed } from "./engine-feed.ts";
+import { engineStart, plantConfig, podPrefix } from "./fleet-config.ts";
+import { describePool, frontendMoment, type Limits, type ViewParts } from "./fleet-views.ts";
 import { newFlight, sendingByReplica, type Flight } from "./flight.ts";
-import { createFrontend, type Frontend } from "./frontend-page.ts";
+import { createFrontend } from "./frontend-page.ts";
 import { createGpuDevices, tickGpus, type GpuDevice } from "./gpu-devices.ts";
 import { createGpuMeter } from "./gpu-meter.ts";
 import { createLiveSink } from "./live-sink.ts";
 import { createPlacer } from "./placement.ts";
-import { createRegistry, type LiveReplica, type Registry } from "./registry.ts";
+import { createRegistry, type Registry } from "./registry.ts";
 import { requestIds } from "./trace-ids.ts";
 import { createTruth, type Truth } from "./truth.ts";
 import type { Workload } from "./workload.ts";
 
 export const ROLES: readonly PlantRole[] = ["prefill", "decode"];
-
-export interface Limits {
-  readonly maxBatchedTokens: number;
-  readonly maxNumSeqs: number;
-}
 
 /** The plant served live: one object that the control API, the pages and the pacing loop share. */
 export interface Fleet {
@@ -63,9 +60,11 @@ export function createFleet({ settings, workload, script }: FleetParts): Fleet {
   const { profile, models, trace } = workload;
   const flights = new Map<number, Flight>();
   const truth = createTruth();
-  const frontend: Frontend = createFrontend(settings.model, profile.kvCapacityTokens);
+  const frontend = createFrontend(settings.model, profile.kvCapacityTokens);
   const devices = createGpuDevices(settings.nodes, settings.seed);
-  const state = { clock: standingClock(), started: false, changed: true, next: 0, stillborn: 0, limits: settings.limits };
+  const state: State = { clock: standingClock(), started: false, changed: true, next: 0, stillborn: 0, limits: settings.limits };
+  const clock: FleetClock = { now: () => state.clock.now(), wall: (seconds) => state.clock.wall(seconds) };
+  const changed = (): void => void (state.changed = true);
   let broken: FleetError | undefined;
   let sending: ReadonlyMap<number, number> = new Map();
 
@@ -81,31 +80,31 @@ export function createFleet({ settings, workload, script }: FleetParts): Fleet {
     sending: (replica) => sending.get(replica) ?? 0,
     died(replica, everServed) {
       state.stillborn = everServed ? 0 : state.stillborn + 1;
-      if (state.stillborn >= MAX_STILLBORN)
-        broken = new FleetError("engines-failed", `${MAX_STILLBORN} engine processes ended before they served`);
-      else crash(replica);
+      if (state.stillborn < MAX_STILLBORN) crash(replica);
+      else broken = new FleetError("engines-failed", `${MAX_STILLBORN} engine processes in a row ended before they served`);
     },
     gone: (replica) => meter.forget(replica),
-    changed: () => void (state.changed = true),
+    changed,
   });
-  const clock: FleetClock = { now: () => state.clock.now(), wall: (seconds) => state.clock.wall(seconds) };
-  const sink = createLiveSink({
-    engine: settings.engine,
-    clock,
-    flights,
-    feedOf: (replica) => registry.get(replica)?.feed,
-    roleOf: (replica) => registry.get(replica)?.role,
-    truth,
-    frontend,
-    meter,
-    changed: () => void (state.changed = true),
-  });
-  const plant: Plant = createPlant(plantConfig(settings, workload), models, sink);
+  const feedOf = (replica: number): EngineFeed | undefined => registry.get(replica)?.feed;
+  const roleOf = (replica: number): PlantRole | undefined => registry.get(replica)?.role;
+  const { engine } = settings;
+  const sink = createLiveSink({ engine, clock, flights, feedOf, roleOf, truth, frontend, meter, changed });
+  const plant = createPlant(plantConfig(settings, workload), models, sink);
+  const view = (): ViewParts => ({ settings, clock, plant, live: registry.live(), limits: state.limits });
+  const pool = (role: PlantRole): FleetPool => describePool(view(), role);
 
   const sync = (): void => {
     registry.sync(plant);
     const kept = (role: PlantRole): number => registry.live().filter((one) => one.role === role && one.phase !== "draining").length;
     truth.replicas(Math.max(0, plant.now - settings.startDelay), kept("prefill"), kept("decode"));
+  };
+  const submit = (due: PlantRequest, arrival: number): void => {
+    const request = { ...due, arrival };
+    flights.set(request.id, newFlight(request, requestIds(settings.seed, request.id)));
+    truth.submitted();
+    frontend.started();
+    plant.submit(request);
   };
   const advance = (): void => {
     if (!state.started) return;
@@ -113,36 +112,19 @@ export function createFleet({ settings, workload, script }: FleetParts): Fleet {
     for (let due = trace.requests[state.next]; due !== undefined; due = trace.requests[state.next]) {
       const arrival = due.arrival + settings.startDelay;
       if (arrival > now) break;
-      const request = { ...due, arrival };
-      flights.set(request.id, newFlight(request, requestIds(settings.seed, request.id)));
-      truth.submitted();
-      frontend.started();
-      plant.submit(request);
+      submit(due, arrival);
       state.next += 1;
     }
     plant.advanceTo(now);
   };
-  const crash = (replica: number): void => {
+  /** Something from outside: the plant first comes up to now, and what it changed is made real at once. */
+  const act = (change: () => void): void => {
     advance();
-    plant.crash(replica);
+    change();
     sync();
   };
+  const crash = (replica: number): void => act(() => plant.crash(replica));
   sync();
-
-  const pool = (role: PlantRole): FleetPool => ({
-    name: role,
-    namespace: settings.namespace,
-    role,
-    model: settings.model,
-    engine: settings.engine,
-    desired: plant.desired(role),
-    unschedulable: plant.unschedulable(role),
-    limits: role === "prefill" ? { maxBatchedTokens: state.limits.maxBatchedTokens } : { maxNumSeqs: state.limits.maxNumSeqs },
-    replicas: registry
-      .live()
-      .filter((replica) => replica.role === role)
-      .map((replica) => describeReplica(settings, clock, replica)),
-  });
 
   return {
     settings,
@@ -170,111 +152,39 @@ export function createFleet({ settings, workload, script }: FleetParts): Fleet {
     pool,
     status() {
       const elapsed = Math.max(0, clock.now() - settings.startDelay);
-      const { requests, completed, failed } = truth.totals;
+      const { requests: submitted, completed, failed } = truth.totals;
       const inFlight = plant.inFlight();
       const done = state.next === trace.requests.length && elapsed >= trace.seconds && inFlight === 0;
-      return {
-        at: clock.wall(clock.now()),
-        elapsed,
-        duration: trace.seconds,
-        submitted: requests,
-        completed: completed + failed,
-        inFlight,
-        done,
-      };
+      return { at: clock.wall(clock.now()), elapsed, duration: trace.seconds, submitted, completed: completed + failed, inFlight, done };
     },
-    scale(role, replicas) {
-      advance();
-      plant.scale(role, replicas);
-      sync();
-    },
+    scale: (role, replicas) => act(() => plant.scale(role, replicas)),
     setLimits(limits) {
-      advance();
-      plant.setLimits(limits);
+      act(() => plant.setLimits(limits));
       state.limits = { ...state.limits, ...limits };
     },
-    frontendPage: () =>
-      frontend.render({
-        inFlight: plant.inFlight(),
-        unroutedPrefill: plant.unrouted("prefill"),
-        unroutedDecode: plant.unrouted("decode"),
-        ...state.limits,
-        workers: registry.live().map(({ id, role, view }) => ({
-          id,
-          role,
-          requests: view.running + view.waiting + view.waitingForKv,
-          decodeBlocks: role === "decode" ? Math.ceil(view.kvTokens / 16) : 0,
-          prefillTokens: view.queuedTokens,
-        })),
-      }),
+    frontendPage: () => frontend.render(frontendMoment(view())),
     gpuSeconds: () => plant.gpuSeconds(),
     takeChanged() {
-      const changed = state.changed;
+      const was = state.changed;
       state.changed = false;
-      return changed;
+      return was;
     },
     broken: () => broken,
   };
+}
+
+interface State {
+  clock: FleetClock;
+  started: boolean;
+  changed: boolean;
+  /** Index of the next request of the trace. */
+  next: number;
+  stillborn: number;
+  limits: Limits;
 }
 
 /** Before the start: engines boot, the plant waits at 0. */
 function standingClock(): FleetClock {
   const wall = startClock();
   return { now: () => 0, wall: (seconds) => wall.wall(seconds) };
-}
-
-function plantConfig(settings: FleetSettings, { profile }: Workload): PlantConfig {
-  const { initial, leadTime, limits } = settings;
-  return {
-    seed: settings.seed,
-    prefill: {
-      replicas: initial.prefill,
-      leadTime,
-      gpusPerReplica: profile.gpusPerReplica.prefill,
-      maxBatchedTokens: limits.maxBatchedTokens,
-    },
-    decode: { replicas: initial.decode, leadTime, gpusPerReplica: profile.gpusPerReplica.decode, maxNumSeqs: limits.maxNumSeqs },
-    gpus: settings.nodes.reduce((sum, node) => sum + node.gpus, 0),
-    kvBytesPerToken: profile.kvBytesPerToken,
-    kvCapacityTokens: profile.kvCapacityTokens,
-  };
-}
-
-/** `llama-8b` → `llama`: deployments are named after the model's family. */
-export const podPrefix = (model: string): string => /[a-z0-9]+/.exec((model.split("/").at(-1) ?? model).toLowerCase())?.[0] ?? "model";
-
-function engineStart(
-  settings: FleetSettings,
-  { profile }: Workload,
-  where: { readonly role: PlantRole; readonly pod: string; readonly node: string },
-): EngineStart {
-  const otlp = settings.nodes.find((node) => node.name === where.node)?.otlp;
-  const base = {
-    type: "start",
-    engine: settings.engine,
-    role: where.role,
-    host: settings.host,
-    pod: where.pod,
-    model: settings.model,
-    kvCapacityTokens: profile.kvCapacityTokens,
-    kvBytesPerToken: profile.kvBytesPerToken,
-  } as const;
-  if (!settings.spans || otlp === undefined) return base;
-  // Both protocols are in use: prefill engines send over gRPC, decode engines over HTTP.
-  const grpc = where.role === "prefill";
-  return { ...base, otlp: grpc ? { protocol: "grpc", url: otlp.grpc } : { protocol: "http/protobuf", url: otlp.http } };
-}
-
-function describeReplica(settings: FleetSettings, clock: FleetClock, replica: LiveReplica): FleetPool["replicas"][number] {
-  const port = replica.process.port();
-  return {
-    id: replica.id,
-    pod: replica.pod,
-    node: replica.placement.node,
-    phase: replica.phase,
-    startedAt: clock.wall(replica.createdAt),
-    pid: replica.process.pid,
-    url: port === undefined ? "" : `http://${settings.host}:${port}`,
-    gpus: replica.placement.gpus,
-  };
 }

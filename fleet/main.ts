@@ -3,7 +3,8 @@ import { createServer, type Server } from "node:http";
 import { listen, serveControl } from "./control.ts";
 import type { FleetSettings } from "./config.ts";
 import { findEngineScript } from "./engine-script.ts";
-import { createFleet, podPrefix, type Fleet } from "./fleet.ts";
+import { podPrefix } from "./fleet-config.ts";
+import { createFleet, type Fleet } from "./fleet.ts";
 import { createTargetsWriter, describeTargets } from "./targets-files.ts";
 import { loadWorkload } from "./workload.ts";
 

@@ -1,4 +1,5 @@
 import { build } from "esbuild";
+import { rmSync } from "node:fs";
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,6 +15,7 @@ const banner = {
 /** Bundles the engine program as the build does, into a fresh directory; engines run as real processes in these tests. */
 export async function bundleEngine(): Promise<string> {
   const outdir = await mkdtemp(join(tmpdir(), "fulcrum-engine-"));
+  process.on("exit", () => rmSync(outdir, { recursive: true, force: true }));
   await build({
     entryPoints: { engine: join(root, "fleet/engine/main.ts") },
     absWorkingDir: root,

@@ -1,4 +1,4 @@
-import { mkdtemp } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { FleetPools, FleetReplica, FleetStatus } from "../../core/fleet-control.ts";
@@ -43,9 +43,10 @@ export async function startFleet(input: Partial<FleetSettingsInput>): Promise<Ru
   return {
     url,
     runDir,
-    stop() {
+    async stop() {
       stop.abort();
-      return over;
+      await over;
+      await rm(runDir, { recursive: true, force: true });
     },
     text,
     status: () => json("/v1/status"),
