@@ -1,0 +1,64 @@
+import type { Reason } from "../../core/decision.ts";
+import type { Observation } from "../../core/observation.ts";
+import type { PolicySpec } from "../policy/schema.ts";
+import { decodeBatch, prefillBudget } from "./batch.ts";
+import type { Prediction, Situation } from "./predict.ts";
+
+/** Share of a batch limit from which on running sequences make it matter. */
+const BINDING = 0.6;
+/** Relative change below which a batch limit is left alone. */
+const LIMIT_BAND = 0.15;
+
+export interface LimitsInput {
+  readonly o: Observation;
+  readonly spec: PolicySpec;
+  readonly situation: Situation;
+}
+
+/** Batch limits for the chosen plan; small changes are not made, and each that is made says so. */
+export function recommendedLimits(
+  c: LimitsInput,
+  expected: Prediction,
+): { maxBatchedTokens: number; maxNumSeqs: number; reasons: Reason[] } {
+  const { situation, spec, o } = c;
+  const { prefill, decode } = spec.pools;
+  const range = decode.batch.maxNumSeqs;
+  const best = Math.floor(
+    decodeBatch(
+      situation.models.decode,
+      spec.objectives.itl?.target ?? Infinity,
+      situation.demand.lengths.context,
+      situation.models.kvCapacity,
+    ),
+  );
+  const wanted = {
+    maxBatchedTokens: prefillBudget(situation.models.prefill, expected.rho.prefill, prefill.batch.maxBatchedTokens),
+    maxNumSeqs: Math.min(range.max, Math.max(range.min, best, roomier(o, spec))),
+  };
+  const { running, replicas } = o.pools.decode ?? {};
+  const busy = (running?.requests ?? Infinity) / Math.max(1, replicas?.ready ?? 1);
+  const limitNow = o.pools.decode?.limits?.maxNumSeqs;
+  // A lower limit protects nothing while few sequences run, and stands in the way when the traffic turns.
+  if (limitNow !== undefined && wanted.maxNumSeqs < limitNow && busy < BINDING * wanted.maxNumSeqs) wanted.maxNumSeqs = limitNow;
+  const reasons: Reason[] = [];
+  const settle = (name: string, want: number, now: number | undefined): number => {
+    if (now === undefined || Math.abs(want - now) <= LIMIT_BAND * now) return now ?? want;
+    reasons.push({ code: "batch-limit", text: `${name} ${now} → ${want}`, numbers: { now, wanted: want } });
+    return want;
+  };
+  return {
+    maxBatchedTokens: settle("max batched tokens", wanted.maxBatchedTokens, o.pools.prefill?.limits?.maxBatchedTokens),
+    maxNumSeqs: settle("max sequences", wanted.maxNumSeqs, o.pools.decode?.limits?.maxNumSeqs),
+    reasons,
+  };
+}
+
+/** Delivered ITL below this share of the target while requests wait for a slot: the limit is too tight, whatever the model says. */
+const EASY_ITL = 0.8;
+
+function roomier(o: Observation, spec: PolicySpec): number {
+  const { queue, limits, interval } = o.pools.decode ?? {};
+  const target = spec.objectives.itl?.target ?? Infinity;
+  const tight = (queue?.requests ?? 0) > 0 && interval?.itl !== undefined && interval.itl.p95 < EASY_ITL * target;
+  return tight ? Math.ceil((limits?.maxNumSeqs ?? 0) * 1.25) : 0;
+}
