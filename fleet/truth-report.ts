@@ -1,4 +1,4 @@
-import type { Truth, TruthTotals } from "./truth.ts";
+import type { Served, Truth, TruthTotals } from "./truth.ts";
 
 export interface LatencyReport {
   readonly count: number;
@@ -23,8 +23,8 @@ export interface TruthReport {
   readonly inFlight: number;
   readonly gpuSeconds: number;
   /**
-   * Given targets: share of first tokens within TTFT, of gaps within ITL, and of settled requests that met
-   * TTFT and whose own mean gap met ITL; failed requests count as missed in `both`.
+   * Given targets, as the back-test counts it: shares of all requests so far that met TTFT, whose own mean gap met
+   * ITL, and both; failed and unfinished ones are missed. Per first token and per gap, see `within`.
    */
   readonly attainment?: { readonly ttft: number | null; readonly itl: number | null; readonly both: number | null };
   readonly timeline: readonly (readonly [number, number, number])[];
@@ -50,14 +50,13 @@ export function reportTruth(truth: Truth, moment: TruthMoment, query: TruthQuery
   const ttft = truth.ttft.map((seconds) => ({ seconds, weight: 1 }));
   const itl = truth.runs.filter((run) => run.gaps > 0).map((run) => ({ seconds: run.stepSeconds, weight: run.gaps }));
   const means = truth.served.map((one) => ({ seconds: one.itlMean, weight: 1 }));
-  const reports = { ttft: latency(ttft, query.ttft), itl: latency(itl, query.itl), itlMean: latency(means, query.itl) };
   return {
     ...moment,
-    ...reports,
+    ttft: latency(ttft, query.ttft),
+    itl: latency(itl, query.itl),
+    itlMean: latency(means, query.itl),
     totals: truth.totals,
-    ...(query.ttft !== undefined && query.itl !== undefined
-      ? { attainment: attainment(truth, reports, { ttft: query.ttft, itl: query.itl }) }
-      : {}),
+    ...(query.ttft !== undefined && query.itl !== undefined ? { attainment: attainment(truth, { ttft: query.ttft, itl: query.itl }) } : {}),
     timeline: truth.timeline,
     droppedSamples: truth.dropped(),
     ...(query.raw ? { raw: { ttft: ttft.map((one) => one.seconds).sort((a, b) => a - b) } } : {}),
@@ -96,14 +95,13 @@ function quantile(sorted: readonly Weighted[], count: number, q: number): number
 
 function attainment(
   { served, totals }: Truth,
-  reports: { readonly ttft: LatencyReport; readonly itl: LatencyReport },
   target: { readonly ttft: number; readonly itl: number },
 ): NonNullable<TruthReport["attainment"]> {
-  const share = (good: number, all: number): number | null => (all === 0 ? null : good / all);
-  const both = served.filter((one) => one.ttft <= target.ttft && one.itlMean <= target.itl).length;
+  const met = (good: (one: Served) => boolean): number | null =>
+    totals.requests === 0 ? null : served.filter(good).length / totals.requests;
   return {
-    ttft: share(reports.ttft.within ?? 0, reports.ttft.count),
-    itl: share(reports.itl.within ?? 0, reports.itl.count),
-    both: share(both, served.length + totals.failed),
+    ttft: met((one) => one.ttft <= target.ttft),
+    itl: met((one) => one.itlMean <= target.itl),
+    both: met((one) => one.ttft <= target.ttft && one.itlMean <= target.itl),
   };
 }

@@ -27,7 +27,7 @@ describe("ground truth", () => {
     );
   });
 
-  it("judges requests by TTFT and their own mean gap; failed ones are missed", () => {
+  it("judges requests by TTFT and their own mean gap; failed and unfinished ones are missed", () => {
     const truth = createTruth();
     const record = (ttft: number, gap: number, failed = false) => ({
       request: { id: 1, arrival: 10, inputTokens: 5, outputTokens: 11 },
@@ -44,13 +44,14 @@ describe("ground truth", () => {
       end: 10 + ttft + 10 * gap,
       failed,
     });
+    for (let i = 0; i < 5; i++) truth.submitted();
     truth.finished(record(0.1, 0.01));
     truth.finished(record(0.1, 0.05));
     truth.finished(record(0.9, 0.01));
     truth.finished(record(0.1, 0.01, true));
     for (const ttft of [0.1, 0.1, 0.9]) truth.firstToken(ttft);
     const report = reportTruth(truth, moment, { ttft: 0.5, itl: 0.03, raw: true });
-    expect(report.attainment).toEqual({ ttft: 2 / 3, itl: null, both: 0.25 });
+    expect(report.attainment).toEqual({ ttft: 0.4, itl: 0.4, both: 0.2 });
     expect(report.raw?.ttft).toEqual([0.1, 0.1, 0.9]);
     expect(report.totals).toMatchObject({ completed: 3, failed: 1 });
   });
