@@ -8,7 +8,11 @@ import { showPolicy } from "../../scaler/policy/show.ts";
 import type { Profile } from "../../core/profile.ts";
 import { defaultProfile, toPrior } from "../../sim/profiles/load.ts";
 import { loadProfile } from "../../sim/profiles/read.ts";
+import { warmStart, type Split } from "../../sim/backtest/setup.ts";
+import { builtinTrace } from "../../sim/traces/builtin.ts";
+import { multiplyRate, windowTrace } from "../../sim/traces/rate.ts";
 import { readTrace } from "../../sim/traces/read.ts";
+import type { Trace } from "../../sim/traces/trace.types.ts";
 import { DemoInputError, type DemoOptions } from "./options.ts";
 import type { DemoPorts } from "./ports.ts";
 
@@ -26,7 +30,7 @@ export interface Prepared {
 export async function prepare(options: DemoOptions, ports: DemoPorts, runDir: string): Promise<Prepared> {
   const { policy, notes } = await demoPolicy(options);
   const profile = await demoProfile(options);
-  if (options.trace !== undefined) await checkTrace(options.trace);
+  const initial = await opening(options, policy, profile);
   await mkdir(join(runDir, "journal"), { recursive: true });
   const write = async (name: string, value: unknown): Promise<string> => {
     const file = join(runDir, name);
@@ -36,7 +40,7 @@ export async function prepare(options: DemoOptions, ports: DemoPorts, runDir: st
   const policyFile = await write("policy.yaml", showPolicy(policy));
   const profileFile = await write("profile.json", profile);
   const priorFile = await write("prior.json", toPrior(profile));
-  const fleet = await write("fleet.json", fleetSettings(options, ports, policy, runDir, profileFile));
+  const fleet = await write("fleet.json", fleetSettings({ o: options, ports, policy, runDir, profile: profileFile, initial }));
   const agents = await Promise.all(
     NODES.map((node, i) =>
       write(`agent-${node}.json`, {
@@ -99,10 +103,23 @@ async function demoProfile(options: DemoOptions): Promise<Profile> {
   return loaded.value;
 }
 
-async function checkTrace(file: string): Promise<void> {
+/** Replicas for the trace's first minute: the demo shows how the balance moves, not how an empty fleet fills. */
+async function opening(options: DemoOptions, policy: Policy, profile: Profile): Promise<Split> {
+  const { from, duration, rate, seed } = options;
+  const whole = options.trace === undefined ? builtinTrace(seed) : await demoTrace(options.trace);
+  const trace = multiplyRate(windowTrace(whole, from, duration === undefined ? Infinity : from + duration), rate, seed);
+  if (trace.requests.length === 0) {
+    throw new DemoInputError(
+      `${trace.name}: no request from ${from} s${duration === undefined ? "" : ` for ${duration} s`}; it is ${Math.round(whole.seconds)} s long`,
+    );
+  }
+  return warmStart({ policy, prior: toPrior(profile), trace, seed, faults: [] });
+}
+
+async function demoTrace(file: string): Promise<Trace> {
   const trace = await readTrace(file, {});
   if (!trace.ok) throw new DemoInputError(trace.error.join("\n"));
-  if (trace.value.requests.length === 0) throw new DemoInputError(`${file}: holds no request`);
+  return trace.value;
 }
 
 async function readInput(file: string, what: string): Promise<string> {
@@ -114,7 +131,15 @@ async function readInput(file: string, what: string): Promise<string> {
   }
 }
 
-function fleetSettings(o: DemoOptions, ports: DemoPorts, policy: Policy, runDir: string, profile: string): unknown {
+function fleetSettings(f: {
+  readonly o: DemoOptions;
+  readonly ports: DemoPorts;
+  readonly policy: Policy;
+  readonly runDir: string;
+  readonly profile: string;
+  readonly initial: Split;
+}): unknown {
+  const { o, ports, policy, runDir, profile, initial } = f;
   const { prefill, decode } = policy.spec.pools;
   const gpus =
     policy.spec.budget.gpus ?? (prefill.replicas.max ?? 4) * prefill.gpusPerReplica + (decode.replicas.max ?? 4) * decode.gpusPerReplica;
@@ -138,7 +163,7 @@ function fleetSettings(o: DemoOptions, ports: DemoPorts, policy: Policy, runDir:
     profile,
     leadTime: Math.max(prefill.leadTime, decode.leadTime),
     startDelay: 4,
-    initial: { prefill: prefill.replicas.min, decode: decode.replicas.min },
+    initial,
     limits: { maxBatchedTokens: 8192, maxNumSeqs: 256 },
     spans: o.spans,
   };
