@@ -1,0 +1,178 @@
+import { describe, expect, it } from "vitest";
+import type { Decision } from "../../../core/decision.ts";
+import type { Observation } from "../../../core/observation.ts";
+import type { Controller } from "../../../scaler/decide/controller.types.ts";
+import { fulcrum } from "../../../scaler/decide/controller.ts";
+import { runBacktestOnce } from "../../../sim/backtest/run.ts";
+import { warmStart } from "../../../sim/backtest/setup.ts";
+import { builtinTrace } from "../../../sim/traces/builtin.ts";
+import { windowTrace } from "../../../sim/traces/rate.ts";
+import { assembleTrace } from "../../../sim/traces/trace.types.ts";
+import { policy, setup } from "./setup.ts";
+
+/** Follows a script of [seconds, prefill, decode] and keeps what it saw. */
+function scripted(script: readonly (readonly [number, number, number])[], limits?: { maxBatchedTokens: number; maxNumSeqs: number }) {
+  const seen: Observation[] = [];
+  const controller: Controller<null> = {
+    name: "scripted",
+    start: () => null,
+    tick(state, observation) {
+      seen.push(observation);
+      const [, prefill, decode] = script.findLast(([at]) => at <= observation.at) ?? [0, 1, 1];
+      const decision: Decision = {
+        type: "decision",
+        at: observation.at,
+        pools: {
+          prefill: { replicas: prefill, ...(limits === undefined ? {} : { limits: { maxBatchedTokens: limits.maxBatchedTokens } }) },
+          decode: { replicas: decode, ...(limits === undefined ? {} : { limits: { maxNumSeqs: limits.maxNumSeqs } }) },
+        },
+        moves: [],
+        predicted: {},
+        reasons: [],
+        hold: false,
+      };
+      return { state, decision };
+    },
+  };
+  return { controller, seen };
+}
+
+const quiet = windowTrace(builtinTrace(1), 230, 300);
+
+describe("back-test run", () => {
+  it("without moves equals the fixed split, and pays for it from start to end", () => {
+    const split = { prefill: 4, decode: 4 };
+    const { controller, seen } = scripted([[0, 4, 4]]);
+    const driven = runBacktestOnce(setup(), split, "x", controller);
+    const fixed = runBacktestOnce(setup(), split, "x", undefined);
+    expect({ ...driven, decisions: 0 }).toEqual(fixed);
+    expect(driven.completed).toBe(builtinTrace(1).requests.length);
+    expect(driven.timeline).toEqual([[0, 4, 4]]);
+    expect(driven.gpuHours).toBeCloseTo((8 * ((seen.at(-1)?.at ?? 0) + 2)) / 3600, 9);
+  });
+
+  it("applies targets after the lead time, counts actions, and pays from the decision on", () => {
+    const { controller, seen } = scripted([
+      [0, 1, 1],
+      [20, 3, 1],
+      [40, 2, 2],
+    ]);
+    const result = runBacktestOnce(setup({ trace: quiet }), { prefill: 1, decode: 1 }, "x", controller);
+    expect(result.timeline).toEqual([
+      [0, 1, 1],
+      [20, 3, 1],
+      [40, 2, 2],
+    ]);
+    expect(result.actions).toEqual({ up: 2, down: 1, conversions: 1, reversals: 1 });
+    const prefill = (at: number) => seen.find((observation) => observation.at === at)?.pools.prefill?.replicas;
+    expect(prefill(22)).toEqual({ ready: 1, starting: [{ age: 2 }, { age: 2 }], draining: 0 });
+    expect(prefill(34)?.ready).toBe(1);
+    expect(prefill(36)).toEqual({ ready: 3, starting: [], draining: 0 });
+  });
+
+  it("sets batch limits live only where the policy says so", () => {
+    const limits = { maxBatchedTokens: 1024, maxNumSeqs: 16 };
+    const live = { batch: { apply: "live" }, leadTime: "15s" };
+    for (const [spec, expected] of [
+      [policy(), [8192, 256]],
+      [policy({ pools: { prefill: live, decode: live } }), [1024, 16]],
+    ] as const) {
+      const { controller, seen } = scripted([[0, 2, 2]], limits);
+      runBacktestOnce(setup({ trace: quiet, policy: spec }), { prefill: 2, decode: 2 }, "x", controller);
+      const last = seen.at(-1)?.pools;
+      expect([last?.prefill?.limits?.maxBatchedTokens, last?.decode?.limits?.maxNumSeqs]).toEqual(expected);
+    }
+  });
+
+  it("observes exactly what happened", () => {
+    const { controller, seen } = scripted([[0, 6, 2]]);
+    const trace = builtinTrace(1);
+    runBacktestOnce(setup({ trace }), { prefill: 6, decode: 2 }, "x", controller);
+    const sum = (of: (observation: Observation) => number | undefined): number => seen.reduce((total, item) => total + (of(item) ?? 0), 0);
+    // The last tick ends the run before it is observed: at most its own interval is missing.
+    expect(sum((o) => o.pools.prefill?.interval?.arrivals)).toBe(trace.requests.length);
+    expect(sum((o) => o.pools.prefill?.interval?.inputTokens)).toBe(trace.inputTokens);
+    expect(sum((o) => o.pools.prefill?.interval?.batches?.tokens)).toBe(trace.inputTokens);
+    expect(sum((o) => o.transfer?.transfers)).toBe(trace.requests.length);
+    expect(sum((o) => o.pools.prefill?.interval?.ttft?.count)).toBe(trace.requests.length);
+    const finished = sum((o) => o.pools.decode?.interval?.finished);
+    expect(trace.requests.length - finished).toBeLessThan(10);
+    const busy = sum((o) => o.pools.decode?.interval?.steps?.seconds);
+    expect(busy).toBeLessThan(2 * (seen.at(-1)?.at ?? 0));
+    for (const { pools } of seen) {
+      const ttft = pools.prefill?.interval?.ttft;
+      if (ttft === undefined) continue;
+      expect([ttft.p50, ttft.p90, ttft.p95, ttft.p99]).toEqual([ttft.p50, ttft.p90, ttft.p95, ttft.p99].toSorted((a, b) => a - b));
+      expect(ttft.within).toBeLessThanOrEqual(ttft.count);
+    }
+  });
+
+  it("knows nothing of the future: another ending changes no earlier observation", () => {
+    const whole = builtinTrace(1);
+    const other = assembleTrace(
+      "other ending",
+      whole.requests.map((item) => (item.arrival < 120 ? item : { ...item, inputTokens: 17, outputTokens: 3 })),
+      { seconds: whole.seconds },
+    );
+    const observe = (trace: typeof whole): Observation[] => {
+      const { controller, seen } = scripted([[0, 5, 3]]);
+      runBacktestOnce(setup({ trace }), { prefill: 5, decode: 3 }, "x", controller);
+      return seen.filter(({ at }) => at <= 120);
+    };
+    expect(observe(other)).toEqual(observe(whole));
+    expect(observe(whole)).toHaveLength(60);
+  });
+
+  it("counts what never finished as missed", () => {
+    const endless = assembleTrace(
+      "endless",
+      [0, 1, 2, 3].map((id) => ({ id, arrival: id, inputTokens: 900_000, outputTokens: 10 })),
+    );
+    const result = runBacktestOnce(setup({ trace: endless }), { prefill: 1, decode: 1 }, "x", undefined);
+    expect(result).toMatchObject({
+      completed: 0,
+      unfinished: 4,
+      attainment: { ttft: 0, itl: 0, both: 0 },
+      ttft: undefined,
+      itl: undefined,
+    });
+  });
+});
+
+describe("faults", () => {
+  it("metrics loss: replicas are still known, nothing else is, and the age says so", () => {
+    const { controller, seen } = scripted([[0, 2, 2]]);
+    runBacktestOnce(
+      setup({ trace: quiet, faults: [{ kind: "metrics-loss", from: 20, to: 30 }] }),
+      { prefill: 2, decode: 2 },
+      "x",
+      controller,
+    );
+    const during = seen.find(({ at }) => at === 26);
+    expect(during?.pools.prefill).toEqual({
+      replicas: { ready: 2, starting: [], draining: 0 },
+      evidence: { age: 6, coverage: 0 },
+      limits: { maxBatchedTokens: 8192 },
+    });
+    expect(during?.transfer).toBeUndefined();
+    expect(seen.find(({ at }) => at === 32)?.pools.prefill?.interval?.seconds).toBe(2);
+  });
+
+  it("a crashed replica is replaced and its requests finish", () => {
+    const { controller, seen } = scripted([[0, 2, 2]]);
+    const faults = [{ kind: "replica-crash", at: 21, role: "decode" }] as const;
+    const result = runBacktestOnce(setup({ trace: quiet, faults }), { prefill: 2, decode: 2 }, "x", controller);
+    expect(seen.find(({ at }) => at === 22)?.pools.decode?.replicas).toEqual({ ready: 1, starting: [{ age: 1 }], draining: 0 });
+    expect(result.unfinished).toBe(0);
+  });
+});
+
+describe("fulcrum in the back-test", () => {
+  it("is reproducible, and moves both pools on the built-in workload", () => {
+    const run = () => runBacktestOnce(setup(), warmStart(setup()), "fulcrum", fulcrum);
+    const result = run();
+    expect(JSON.stringify(run())).toBe(JSON.stringify(result));
+    expect(result.unfinished).toBe(0);
+    for (const column of [1, 2] as const) expect(new Set(result.timeline.map((row) => row[column])).size).toBeGreaterThan(1);
+  });
+});

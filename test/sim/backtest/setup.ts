@@ -1,0 +1,32 @@
+import { policySchema, type Policy } from "../../../scaler/policy/schema.ts";
+import type { Fault } from "../../../sim/backtest/faults.ts";
+import type { BacktestSetup } from "../../../sim/backtest/setup.ts";
+import { defaultProfile, toPrior } from "../../../sim/profiles/load.ts";
+import { builtinTrace } from "../../../sim/traces/builtin.ts";
+import type { Trace } from "../../../sim/traces/trace.types.ts";
+
+export function policy(spec: Record<string, unknown> = {}): Policy {
+  return policySchema.parse({
+    apiVersion: "fulcrum.dev/v1alpha1",
+    kind: "ScalingPolicy",
+    metadata: { name: "test" },
+    spec: {
+      mode: "enforce",
+      objectives: { ttft: { target: "500ms" }, itl: { target: "30ms" } },
+      budget: { gpus: 8 },
+      pools: { prefill: { leadTime: "15s" }, decode: { leadTime: "15s" } },
+      behavior: { interval: "2s", scaleDown: { stabilization: "30s", cooldown: "15s" } },
+      ...spec,
+    },
+  });
+}
+
+export function setup(overrides: { trace?: Trace; policy?: Policy; faults?: readonly Fault[]; seed?: number } = {}): BacktestSetup {
+  return {
+    policy: overrides.policy ?? policy(),
+    prior: toPrior(defaultProfile),
+    trace: overrides.trace ?? builtinTrace(1),
+    seed: overrides.seed ?? 1,
+    faults: overrides.faults ?? [],
+  };
+}
