@@ -4,6 +4,9 @@ import { CommandError, EXIT } from "./exit.ts";
 import { flushed, tolerateClosedPipe } from "./output.ts";
 import { createProgram } from "./program.ts";
 
+/** What the parts reject with when they cannot start as told; known by name, so that no part is loaded to compare classes. */
+const PART_ERRORS: ReadonlySet<string> = new Set(["AgentError", "ScalerError", "FleetError"]);
+
 tolerateClosedPipe();
 const code = await main(process.argv.slice(2));
 await flushed();
@@ -35,9 +38,6 @@ function say(message: string, exitCode: number): number {
   process.stderr.write(`${message}\n`);
   return exitCode;
 }
-
-/** What the parts reject with when they cannot start as told; known by name, so that no part is loaded to compare classes. */
-const PART_ERRORS: ReadonlySet<string> = new Set(["AgentError", "ScalerError", "FleetError"]);
 
 function isPartError(error: unknown): error is Error & { readonly code: string } {
   return error instanceof Error && PART_ERRORS.has(error.name) && "code" in error;

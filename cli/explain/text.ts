@@ -104,9 +104,11 @@ export function whyNot(one: Candidate, chosen: Candidate | undefined, policy: Po
   return "meets the targets at the same cost";
 }
 
-/** JSON has no infinity: an unbounded prediction is journalled as null. */
-function seconds(value: number | null): string {
-  if (value === null || !Number.isFinite(value)) return "unbounded";
+/** JSON has no infinity: the controller writes a prediction without bound as a number no latency reaches (30 years). */
+const UNBOUNDED = 1e9;
+
+function seconds(value: number): string {
+  if (!(value < UNBOUNDED)) return "unbounded";
   return value < 10 ? `${Number((value * 1000).toPrecision(3))} ms` : `${Number(value.toPrecision(3))} s`;
 }
 
