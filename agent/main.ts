@@ -14,7 +14,7 @@ import { createReporter } from "./reporter.ts";
 import { createPageFetcher } from "./scrape/fetch.ts";
 import { type Health, down, unknown, up } from "./scrape/health.ts";
 import { everyBeat, monotonicSeconds } from "./scrape/schedule.ts";
-import { createWatchlist } from "./scrape/watchlist.ts";
+import { type Watchlist, createWatchlist } from "./scrape/watchlist.ts";
 import { createStatusServer } from "./serve.ts";
 import { sourceReport } from "./summarize/sources.ts";
 import { createSelfTelemetry } from "./telemetry.ts";
@@ -47,25 +47,32 @@ export async function runAgent(
   const origin = monotonicSeconds();
   const onBug = (cause: unknown): void => log.error({ err: cause }, "a bug in the agent; it goes on");
 
+  // Also ends what has started when a later port cannot be had.
+  const failed = new AbortController();
+  const running = AbortSignal.any([signal, failed.signal]);
+
   const telemetry = createSelfTelemetry();
   const fetcher = createPageFetcher(settings.scrapeTimeout, settings.maxPageBytes);
-  const watchlist = createWatchlist({ fetcher, now, agentStartedAt: now(), scraped: telemetry.scraped, period, origin, signal, onBug });
+  const watchlist = createWatchlist({
+    ...{ fetcher, now, agentStartedAt: now(), scraped: telemetry.scraped },
+    ...{ period, origin, signal: running, onBug },
+  });
   const { link, metrics, reportsDropped } = createLinkWithMetrics(settings, boot, log);
   const intake = createSpanIntake({ targets: watchlist.targets, now, received: metrics.spansReceived, dropped: metrics.spansDropped });
   const hostReader = createHostReader(now);
-  let targets: Health = unknown;
+  const targets = createTargetsFollower(settings, watchlist, running, log);
 
   const status = createStatusServer({
     metrics: async () => `${await metrics.page()}\n${await telemetry.page()}`,
-    waitingFor: createReadiness(
-      () => targets,
-      () => [...watchlist.engines(), ...watchlist.gpus()],
-    ),
+    waitingFor: createReadiness(targets.health, () => [...watchlist.engines(), ...watchlist.gpus()]),
     onProblem: onBug,
   });
-  const receivers = await openReceivers(settings, intake, onBug);
-  const port = await listen(status, host, settings.port, "port").catch(async (cause: unknown) => {
-    await receivers.close();
+  const port = await listen(status, host, settings.port, "port");
+  // Before the receivers open: spans that came before the targets are known could not be attributed.
+  await targets.firstLook();
+  const receivers = await openReceivers(settings, intake, onBug).catch(async (cause: unknown) => {
+    failed.abort();
+    await closeServer(status);
     throw cause;
   });
   const ports: AgentPorts = { metrics: port, otlpHttp: receivers.httpPort, otlpGrpc: receivers.grpcPort };
@@ -76,39 +83,50 @@ export async function runAgent(
     ...{ node, boot, now, watchlist, intake, metrics, reportsDropped, onBug },
     host: hostReader.latest,
     otherSources: (at) => [
-      sourceReport("targets", settings.targets, targets, at),
+      sourceReport("targets", settings.targets, targets.health(), at),
       sourceReport("host", node, hostReader.health(), at),
       ...otlpSources(receivers, intake.lastBatch(), at),
     ],
     send: link.send,
   });
-
   const linkStop = new AbortController();
-  const running = [link.run(linkStop.signal), hostReader.run(signal)];
-  await followTargets({
-    ...{ path: settings.targets, node, signal },
-    onTargets(file) {
-      watchlist.follow(file);
-      log.info({ engines: file.engines.length, gpus: file.gpus.length }, "targets loaded");
-    },
-    onProblem(message) {
-      if (targets.state !== "down")
-        log.warn({ problem: message }, "the targets file cannot be used; the last good one, if any, stays in use");
-      targets = down(targets, now(), 0, message);
-    },
-    onGood: () => (targets = up(now(), 0)),
-  });
+  const loops = [link.run(linkStop.signal), hostReader.run(running)];
   // The report closes each period; scrapes happen in its first half.
-  await everyBeat({ period, phase: 0, origin }, signal, report);
+  await everyBeat({ period, phase: 0, origin }, running, report);
 
   await Promise.all([closeServer(status), receivers.close()]);
   report();
   await link.flush(FLUSH_SECONDS);
   linkStop.abort();
-  await Promise.all(running);
+  await Promise.all(loops);
   fetcher.close();
   await telemetry.close();
   log.info({ node }, "agent stopped");
+}
+
+/** The targets file → the watchlist, and how the file is doing. */
+function createTargetsFollower(
+  { targets: path, node }: AgentSettings,
+  watchlist: Watchlist,
+  signal: AbortSignal,
+  log: Log,
+): { readonly health: () => Health; readonly firstLook: () => Promise<void> } {
+  let health: Health = unknown;
+  const firstLook = (): Promise<void> =>
+    followTargets({
+      ...{ path, node, signal },
+      onTargets(file) {
+        watchlist.follow(file);
+        log.info({ engines: file.engines.length, gpus: file.gpus.length }, "targets loaded");
+      },
+      onProblem(message) {
+        if (health.state !== "down")
+          log.warn({ problem: message }, "the targets file cannot be used; the last good one, if any, stays in use");
+        health = down(health, now(), 0, message);
+      },
+      onGood: () => (health = up(now(), 0)),
+    });
+  return { health: () => health, firstLook };
 }
 
 /** The link counts into the metrics, and the metrics show the link: one of them has to be made before the other. */

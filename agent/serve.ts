@@ -11,7 +11,7 @@ const TEXT = "text/plain; charset=utf-8";
 
 /** /metrics, /healthz and /readyz. Nothing here changes anything, so there is nothing to protect but the figures. */
 export function createStatusServer(options: ServeOptions): Server {
-  const server = createServer((request, response) => {
+  const server = createServer({ connectionsCheckingInterval: 1000 }, (request, response) => {
     answer(request, response, options).catch((cause: unknown) => {
       options.onProblem(cause instanceof Error ? cause.message : String(cause));
       if (response.headersSent) response.destroy();

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import type { z } from "zod";
 import { type Result, err, ok } from "../core/result.ts";
 
 /** Where settings come from, weakest first: file, environment, flags. */

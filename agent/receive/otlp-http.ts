@@ -14,7 +14,8 @@ const JSON_TYPE = "application/json";
 /** OTLP/HTTP receiver: POST /v1/traces in protobuf or JSON, gzip or plain, answered in the request's own format. */
 export function createOtlpHttpServer(intake: SpanIntake, onProblem: (cause: unknown) => void): Server {
   let active = 0;
-  const server = createServer((request, response) => {
+  // Node looks for overdue requests every 30 s by default, which would make the timeouts below meaningless.
+  const server = createServer({ connectionsCheckingInterval: 1000 }, (request, response) => {
     if (active >= MAX_CONCURRENT) {
       request.resume();
       response.setHeader("retry-after", "1");

@@ -42,7 +42,7 @@ export function createEngineScraper(target: EngineTarget, before: ReplicaState |
       }
       const sample = page.read(result.value.text, result.value.format);
       const [problem] = sample.problems;
-      if (problem !== undefined && sample.samples === 0) {
+      if (problem !== undefined && sample.problemCount >= sample.samples) {
         state = observeFailure(state);
         health = down(health, at, duration, `not a metrics page; line ${problem.line}: ${problem.message}`);
         return;

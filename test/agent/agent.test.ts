@@ -5,7 +5,7 @@ import { agentSettingsSchema } from "../../agent/config.ts";
 import { createLog } from "../../agent/log.ts";
 import { sharedPath } from "../support/shared.ts";
 import { engineTarget, poolOf, startAgent, total, type TestAgent } from "./support/agent.ts";
-import { type PageServer, servePage, vllmPage } from "./support/pages.ts";
+import { gpuPage, type PageServer, servePage, vllmPage } from "./support/pages.ts";
 import { reportWhere, startScaler, type TestScaler } from "./support/scaler.ts";
 import { until } from "./support/until.ts";
 
@@ -117,6 +117,63 @@ describe("an agent", () => {
     await reportWhere(s, "another node's file", (r) => r.sources.some((x) => x.error?.includes('the file is for "node-b"') === true));
     await a.setTargets({ engines: [] });
     await reportWhere(s, "no pools", (r) => r.pools.length === 0 && r.seq > bad.seq);
+  });
+
+  it("puts GPUs and spans under the pool of the pod they belong to", async () => {
+    const [engine, gpus] = [await page(vllmPage({ tokens: 1 })), await page(gpuPage("decode-0", 0.4))];
+    const s = await scaler();
+    const a = await agent({ scalerUrl: s.url }, { engines: [engineTarget(engine.url)], gpus: [{ url: gpus.url }] });
+    const attribute = (key: string, value: object): object => ({ key, value });
+    const span = {
+      ...{ traceId: "6590efa1c873a2c85dafaea93baa2dde", spanId: "90998387df8b04bb", name: "llm_request", kind: 2 },
+      ...{ startTimeUnixNano: "1787400000000000000", endTimeUnixNano: "1787400001500000000" },
+      attributes: [
+        attribute("gen_ai.latency.time_to_first_token", { doubleValue: 0.25 }),
+        attribute("gen_ai.usage.completion_tokens", { intValue: "9" }),
+      ],
+    };
+    const resource = { attributes: [attribute("service.instance.id", { stringValue: "decode-0" })] };
+    const scope = { name: "vllm.tracing.otel" };
+    const body = JSON.stringify({ resourceSpans: [{ resource, scopeSpans: [{ scope, spans: [span] }] }] });
+    const sent = await fetch(`http://127.0.0.1:${a.ports.otlpHttp}/v1/traces`, {
+      method: "POST",
+      body,
+      headers: { "content-type": "application/json" },
+    });
+    expect(sent.status).toBe(200);
+
+    const withSpan = await reportWhere(s, "the span", (r) => r.requests.length > 0);
+    expect(withSpan.requests).toMatchObject([{ pod: "decode-0", pool: "decode", role: "decode", firstToken: 0.25, outputTokens: 9 }]);
+    expect(withSpan.spans).toEqual({ received: 1, dropped: 0 });
+    expect(Object.keys(poolOf(withSpan, "decode")?.spans ?? {}).sort()).toEqual(["e2e", "osl", "ttft"]);
+    expect(s.folded.flatMap((r) => r.requests)).toHaveLength(1);
+
+    const withGpu = await reportWhere(s, "the GPU", (r) => r.gpus.length > 0);
+    expect(withGpu.gpus).toMatchObject([{ gpu: "0", uuid: "GPU-1", pod: "decode-0", pool: "decode", role: "decode", tensorActive: 0.4 }]);
+    expect(await a.metrics()).toContain(
+      'fulcrum_gpu_tensor_active_ratio{gpu="0",uuid="GPU-1",pod="decode-0",pool="decode",role="decode"} 0.4',
+    );
+    gpus.show((_, response) => response.writeHead(500).end());
+    await reportWhere(s, "no GPU", (r) => r.seq > withGpu.seq && r.gpus.length === 0);
+    expect(await a.metrics()).not.toContain("fulcrum_gpu_tensor_active_ratio{");
+  });
+
+  it("outlives every kind of bad page, and says of each what is wrong", async () => {
+    const engine = await page("<!doctype html><title>Welcome to nginx!</title>");
+    const s = await scaler();
+    const a = await agent({ scalerUrl: s.url, scrapeTimeout: 0.2, maxPageBytes: 50_000 }, { engines: [engineTarget(engine.url)] });
+    const error = (text: RegExp): Promise<unknown> =>
+      reportWhere(s, String(text), (r) => r.sources.some((x) => x.source === "engine" && !x.up && text.test(x.error ?? "")));
+    await error(/^not a metrics page; line 1: /);
+    engine.show((_, response) => response.setHeader("content-encoding", "gzip").end("garbage"));
+    await error(/header check/);
+    engine.show("x".repeat(60_000));
+    await error(/larger than 50000 bytes/);
+    engine.show((_, response) => response.writeHead(200).write("vllm:num_requests_running 1"));
+    await error(/no complete answer within 0.2 s/);
+    engine.show(vllmPage({ tokens: 3 }));
+    await reportWhere(s, "recovery", (r) => r.sources.some((x) => x.source === "engine" && x.up));
+    expect((await a.get("/healthz")).status).toBe(200);
   });
 
   it("is ready when its targets have been tried, and alive before", async () => {

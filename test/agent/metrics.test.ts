@@ -67,7 +67,7 @@ describe("the agent's metrics page", () => {
     open.push(() => gpus.close());
     const agent: TestAgent = await startAgent({}, { engines: [engineTarget(engine.url)], gpus: [{ url: gpus.url }] });
     open.push(() => agent.stop());
-    await until("a first report", async () => (await agent.metrics()).includes('fulcrum_source_up{source="engine"'));
+    await until("a report of a scrape", async () => (await agent.metrics()).includes("fulcrum_itl_seconds_count{"));
 
     const { samples, families, problemCount } = parsePage(await agent.metrics());
     expect(problemCount).toBe(0);

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { gzipSync } from "node:zlib";
+import { Client, credentials, status } from "@grpc/grpc-js";
 import { type Attributes, SpanKind } from "@opentelemetry/api";
 import { OTLPTraceExporter as GrpcExporter } from "@opentelemetry/exporter-trace-otlp-grpc";
 import { OTLPTraceExporter as JsonExporter } from "@opentelemetry/exporter-trace-otlp-http";
@@ -181,6 +182,38 @@ describe("the OTLP/HTTP receiver", () => {
     socket.resetAndDestroy();
     await until("the broken body to be counted", () => f.dropped.get("malformed") === 1);
     expect((await post(`{"resourceSpans":[]}`, { "content-type": "application/json" })).status).toBe(200);
+  });
+});
+
+describe("the OTLP/gRPC receiver", () => {
+  const path = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+  const bytes = (b: Buffer): Buffer => b;
+  const call = (body: Buffer, method = path): Promise<{ code: number; details: string }> =>
+    new Promise((resolve) => {
+      const client = new Client(`127.0.0.1:${f.receivers.grpcPort}`, credentials.createInsecure());
+      client.makeUnaryRequest(method, bytes, bytes, body, (error) => {
+        client.close();
+        resolve(error === null ? { code: status.OK, details: "" } : { code: error.code, details: error.details });
+      });
+    });
+
+  it("answers garbage, too much and unknown methods with their status, and goes on", async () => {
+    const garbage = await call(Buffer.from("ffffffffffffffffffff", "hex"));
+    expect(garbage.code).toBe(status.INVALID_ARGUMENT);
+    expect(garbage.details).toMatch(/^not an ExportTraceServiceRequest: /);
+    expect((await call(Buffer.alloc(9 * 1024 * 1024))).code).toBe(status.RESOURCE_EXHAUSTED);
+    expect((await call(Buffer.alloc(0), "/other.Service/Export")).code).toBe(status.UNIMPLEMENTED);
+    expect((await call(Buffer.alloc(0))).code).toBe(status.OK);
+    expect(f.dropped.get("malformed")).toBe(1);
+  });
+
+  it("outlives a sender that does not speak HTTP/2", async () => {
+    const socket = connect(f.receivers.grpcPort ?? 0, "127.0.0.1");
+    socket.on("error", () => undefined).resume();
+    const closed = new Promise((resolve) => socket.once("close", resolve));
+    socket.end("GET / HTTP/1.1\r\n\r\n");
+    await closed;
+    expect((await call(Buffer.alloc(0))).code).toBe(status.OK);
   });
 });
 

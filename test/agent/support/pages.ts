@@ -54,3 +54,8 @@ vllm:inter_token_latency_seconds_count{${labels}} ${fast + slow}.0
 vllm:inter_token_latency_seconds_sum{${labels}} ${sum}
 `;
 }
+
+/** One GPU as dcgm-exporter shows it, held by a pod. */
+export const gpuPage = (pod: string, tensor: number): string => `# TYPE DCGM_FI_PROF_PIPE_TENSOR_ACTIVE gauge
+DCGM_FI_PROF_PIPE_TENSOR_ACTIVE{gpu="0",UUID="GPU-1",device="nvidia0",modelName="NVIDIA H200",Hostname="node-a",container="c",namespace="ns",pod="${pod}"} ${tensor}
+`;
