@@ -82,13 +82,11 @@ function fitNonNegative(points: readonly Point[], weights: readonly number[]): n
     const solution = solveLeastSquares(points, weights, used);
     const lowest = solution.indexOf(Math.min(...solution));
     if ((solution[lowest] ?? 0) >= 0) {
-      const coefficients = new Array<number>(width).fill(0);
-      used.forEach((column, index) => (coefficients[column] = solution[index] ?? 0));
-      return coefficients;
+      return Array.from({ length: width }, (_, column) => solution[used.indexOf(column)] ?? 0);
     }
     used = used.filter((_, index) => index !== lowest);
   }
-  return new Array<number>(width).fill(0);
+  return Array.from({ length: width }, () => 0);
 }
 
 /** Normal equations over the chosen columns, each scaled to its largest term (tokens² spans nine decades). */

@@ -60,8 +60,8 @@ describe("built-in workload", () => {
     let start = 0;
     for (const phase of PHASES) {
       // The ramp into a phase belongs to neither.
-      const inside = base.requests.filter(({ arrival }) => arrival >= start + 10 && arrival < start + phase.seconds);
-      expect(Math.abs(inside.length / (phase.seconds - 10) / phase.rate - 1)).toBeLessThan(0.2);
+      const inside = base.requests.filter(({ arrival }) => arrival >= start + phase.ramp && arrival < start + phase.seconds);
+      expect(Math.abs(inside.length / (phase.seconds - phase.ramp) / phase.rate - 1)).toBeLessThan(0.2);
       const median = summarize(inside.map(({ inputTokens }) => inputTokens))?.p50 ?? 0;
       expect(Math.abs(median / phase.prompt.median - 1)).toBeLessThan(0.2);
       start += phase.seconds;
