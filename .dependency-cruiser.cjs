@@ -11,7 +11,13 @@ const AREAS = {
   web: { own: ["^core/", "^wire/"], npm: ["preact", "@preact/signals", "uplot"] },
   // The command line may reach each part's entry (main, config) and the parts of the scaler that commands expose.
   cli: {
-    own: ["^core/", "^wire/", "^(agent|scaler|fleet)/(main|config|log)\\.ts$", "^scaler/(policy|decide|learn|journal)/", "^sim/"],
+    own: [
+      "^core/",
+      "^wire/",
+      "^(agent|scaler|fleet)/(main|config|config-targets|log)\\.ts$",
+      "^scaler/(policy|decide|learn|journal)/",
+      "^sim/",
+    ],
   },
   "dashboards/src": { own: ["^core/catalog\\.ts$"], npm: ["@grafana/grafana-foundation-sdk"] },
   alerts: { own: ["^core/catalog\\.ts$"] },

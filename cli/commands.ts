@@ -43,4 +43,10 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: "say why a decision of a journal was taken, and why not its neighbours",
     load: async () => (await import("./commands/explain.ts")).explain,
   },
+  {
+    name: "doctor",
+    summary: "preflight on a node: what the agent needs, a line each with the mend",
+    load: async () => (await import("./commands/doctor.ts")).doctor,
+  },
+  { name: "profile", summary: "import measured latencies", load: async () => (await import("./commands/profile.ts")).profile },
 ];

@@ -1,0 +1,85 @@
+import { readFile } from "node:fs/promises";
+import type { AgentSettings } from "../../agent/config.ts";
+import { parseTargets } from "../../agent/config-targets.ts";
+import { createEnginePage } from "../../core/engines/page.ts";
+import { readGpuPage } from "../../core/engines/gpu-page.ts";
+import type { EngineTarget, TargetsFile } from "../../core/targets.ts";
+import { whyUnreadable } from "../files.ts";
+import { type Finding, bad, good, warning } from "./finding.ts";
+import { get, isFree } from "./web.ts";
+
+/** Preflight of one node: everything the agent will need, in the order it needs it. */
+export async function examine(settings: AgentSettings, nodeVersion: string): Promise<readonly Finding[]> {
+  const targets = await readTargets(settings);
+  const sources =
+    "targets" in targets ? await Promise.all([...targets.targets.engines.map(engine), ...targets.targets.gpus.map(gpus)]) : [];
+  return [runtime(nodeVersion), targets.finding, ...sources, ...(await ports(settings)), await scaler(settings.scalerUrl)];
+}
+
+/** package.json's engines field, as numbers. */
+const OLDEST = [20, 19] as const;
+
+export function runtime(version: string): Finding {
+  const [major = 0, minor = 0] = version.replace(/^v/, "").split(".").map(Number);
+  const enough = major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1]);
+  return enough ? good("Node", version) : bad("Node", version, `install ${OLDEST.join(".")} or newer`);
+}
+
+type Targets = { readonly finding: Finding; readonly targets: TargetsFile } | { readonly finding: Finding };
+
+async function readTargets({ targets: file, node }: AgentSettings): Promise<Targets> {
+  const what = `targets ${file}`;
+  let text: string;
+  try {
+    text = await readFile(file, "utf8");
+  } catch (error) {
+    return { finding: bad(what, whyUnreadable(error), "give the file with --targets") };
+  }
+  const parsed = parseTargets(text, node);
+  if (!parsed.ok) return { finding: bad(what, parsed.error, "mend the file") };
+  const { engines, gpus: pages } = parsed.value;
+  const how = `${engines.length} engines, ${pages.length} GPU pages`;
+  const nothing = engines.length + pages.length === 0;
+  return { finding: nothing ? warning(what, how, "name what to read on this node") : good(what, how), targets: parsed.value };
+}
+
+async function engine(target: EngineTarget): Promise<Finding> {
+  const what = `engine ${target.pod} ${target.url}`;
+  const answer = await get(target.url);
+  if ("problem" in answer) return bad(what, answer.problem, "check the address and that the engine runs");
+  const sample = createEnginePage(target.engine, target.role).read(answer.text);
+  const understood = Object.keys(sample.counters).length + Object.keys(sample.gauges).length + Object.keys(sample.distributions).length;
+  if (understood > 0) return good(what, `${target.engine} ${target.role} page, ${sample.samples} samples, ${understood} signals used`);
+  return bad(what, `${sample.samples} samples, none that ${target.engine} has`, "check `engine` in the targets file");
+}
+
+async function gpus({ url }: { readonly url: string }): Promise<Finding> {
+  const what = `GPUs ${url}`;
+  const answer = await get(url);
+  if ("problem" in answer) return bad(what, answer.problem, "check the address and that dcgm-exporter runs");
+  const page = readGpuPage(answer.text);
+  if (page.gpus.length === 0) return bad(what, `${page.samples} samples, none of a GPU`, "point it at a dcgm-exporter page");
+  return good(what, `${page.gpus.length} GPUs`);
+}
+
+async function ports(settings: AgentSettings): Promise<readonly Finding[]> {
+  const wanted = [
+    ["metrics", "--port", settings.port],
+    ["OTLP gRPC", "--otlp-grpc-port", settings.otlpGrpcPort],
+    ["OTLP HTTP", "--otlp-http-port", settings.otlpHttpPort],
+  ] as const;
+  const findings = wanted.map(async ([what, flag, port]) => {
+    if (port === "off" || port === 0) return good(what, port === "off" ? "off" : "any free port");
+    const address = `${settings.host}:${port}`;
+    if (await isFree(settings.host, port)) return good(what, `${address} is free`);
+    return warning(what, `${address} is in use`, `fine when the agent runs already, else set ${flag}`);
+  });
+  return Promise.all(findings);
+}
+
+async function scaler(url: string): Promise<Finding> {
+  const health = new URL("/healthz", url.replace(/^ws/, "http")).href;
+  const answer = await get(health);
+  if ("problem" in answer) return bad(`scaler ${url}`, answer.problem, "start the scaler or set --scaler-url");
+  return good(`scaler ${url}`, "healthy");
+}

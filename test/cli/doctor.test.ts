@@ -1,0 +1,95 @@
+import { createServer } from "node:http";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { runtime } from "../../cli/doctor/checks.ts";
+import { runCli } from "../support/run-cli.ts";
+import { tempTree } from "../support/temp-tree.ts";
+
+const PAGES: Readonly<Record<string, string>> = {
+  "/vllm": '# TYPE vllm:num_requests_running gauge\nvllm:num_requests_running{engine="0",model_name="m"} 3\n',
+  "/other": "up 1\n",
+  "/gpus": '# TYPE DCGM_FI_DEV_GPU_TEMP gauge\nDCGM_FI_DEV_GPU_TEMP{gpu="0",UUID="GPU-1",device="nvidia0"} 40\n',
+  "/healthz": "ok\n",
+};
+
+/** A node's worth of pages on one loopback server. */
+async function node(): Promise<string> {
+  const server = createServer((request, response) => {
+    const page = PAGES[request.url ?? ""];
+    response.writeHead(page === undefined ? 404 : 200, { "content-type": "text/plain" }).end(page ?? "");
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => void server.close());
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("no port");
+  return `127.0.0.1:${address.port}`;
+}
+
+function targets(host: string, engines: readonly string[], gpus: readonly string[]): string {
+  const engine = (path: string, index: number): object => ({
+    url: `http://${host}${path}`,
+    namespace: "serving",
+    pod: `decode-${index}`,
+    pool: "decode",
+    role: "decode",
+    model: "m",
+    engine: "vllm",
+    phase: "ready",
+    startedAt: 1,
+  });
+  const file = { node: "n", engines: engines.map(engine), gpus: gpus.map((path) => ({ url: `http://${host}${path}` })) };
+  return join(tempTree({ "targets.json": JSON.stringify(file) }), "targets.json");
+}
+
+const doctor = (file: string, host: string) =>
+  runCli([
+    ...["doctor", "--node", "n", "--targets", file, "--scaler-url", `ws://${host}/agents`],
+    ...["--port", "0", "--otlp-grpc-port", "off", "--otlp-http-port", "off"],
+  ]);
+
+describe("doctor", () => {
+  test("a node that has what it needs: a line each, exit 0", async () => {
+    const host = await node();
+    const { code, stdout } = await doctor(targets(host, ["/vllm"], ["/gpus"]), host);
+    expect(stdout.split("\n")).toEqual([
+      `ok   Node: ${process.version}`,
+      expect.stringMatching(/^ok {3}targets .*: 1 engines, 1 GPU pages$/),
+      `ok   engine decode-0 http://${host}/vllm: vllm decode page, 1 samples, 1 signals used`,
+      `ok   GPUs http://${host}/gpus: 1 GPUs`,
+      "ok   metrics: any free port",
+      "ok   OTLP gRPC: off",
+      "ok   OTLP HTTP: off",
+      `ok   scaler ws://${host}/agents: healthy`,
+      "",
+    ]);
+    expect(code).toBe(0);
+  });
+
+  test("what is wrong is named with the mend, exit 1", async () => {
+    const host = await node();
+    const { code, stdout } = await doctor(targets(host, ["/other", "/none"], ["/vllm"]), "127.0.0.1:1");
+    expect(stdout).toContain(`FAIL engine decode-0 http://${host}/other: 1 samples, none that vllm has; check`);
+    expect(stdout).toContain(`FAIL engine decode-1 http://${host}/none: answers 404 Not Found; check`);
+    expect(stdout).toContain(`FAIL GPUs http://${host}/vllm: 1 samples, none of a GPU; point`);
+    expect(stdout).toContain("FAIL scaler ws://127.0.0.1:1/agents: nothing listens there; start");
+    expect(code).toBe(1);
+  });
+
+  test("a targets file that is missing or another node's", async () => {
+    const host = await node();
+    expect((await doctor("none.json", host)).stdout).toContain("FAIL targets none.json: no such file; give");
+    const file = targets(host, [], []);
+    const other = await runCli(["doctor", "--node", "m", "--targets", file, "--scaler-url", `ws://${host}/agents`]);
+    expect(other.stdout).toContain('the file is for "n", this agent runs as "m"');
+    expect((await doctor(file, host)).stdout).toContain("warn targets");
+  });
+
+  test.each([
+    ["v20.18.9", "bad"],
+    ["v18.20.0", "bad"],
+    ["v20.19.0", "good"],
+    ["v24.0.0", "good"],
+  ])("Node %s is %s", (version, standing) => {
+    expect(runtime(version).standing).toBe(standing);
+  });
+});
