@@ -24,6 +24,7 @@ spec:
   budget: { gpus: 8 }
   pools: { prefill: { leadTime: 15s }, decode: { leadTime: 15s } }
   behavior: { interval: 2s, scaleDown: { stabilization: 30s } }
+  schedule: [{ cron: "0 0 * * *", for: 10h, prefill: { min: 4 } }]
 `,
   );
   options = { policy, trace, rate: 1, slow: 1, faults: [], seed: 1, skipBad: false, json: true, failUnder: [] };
@@ -79,6 +80,7 @@ describe("fulcrum backtest", () => {
     });
     expect(err).toContain("fulcrum: running");
     expect(err).toContain("in observe mode; in the back-test it acts");
+    expect(err).toContain("has a schedule; a trace has no dates, so it is left out");
   });
 
   it("prints a table and writes a page that stands alone", async () => {
