@@ -2,8 +2,9 @@ import { z } from "zod";
 import { durationSetting } from "../wire/duration.ts";
 
 /** 0 lets the system choose a free port (the log says which); "off" does not listen. */
-const port = z.coerce.number().int().min(0).max(65_535);
-const optionalPort = z.union([z.literal("off"), port]);
+const port = z.coerce.number({ error: "not a port; write a number from 0 to 65535" }).int().min(0).max(65_535);
+const optionalPort = z.union([z.literal("off"), port], { error: 'not a port; write a number from 0 to 65535, or "off"' });
+const whole = z.coerce.number({ error: "not a number" }).int();
 
 /**
  * Settings of one agent. Each is a key of the configuration file, a flag (`--otlp-grpc-port`) and an environment
@@ -30,14 +31,12 @@ export const agentSettingsSchema = z.object({
   /** A target that takes longer is down for this round. */
   scrapeTimeout: durationSetting.default(2),
   /** Bytes of one scraped page, after decompression. A vLLM page is about 55 kB per engine rank. */
-  maxPageBytes: z.coerce
-    .number()
-    .int()
+  maxPageBytes: whole
     .min(1024)
     .max(256 * 1024 * 1024)
     .default(8 * 1024 * 1024),
   /** Reports kept for a scaler that is away; 600 is ten minutes at 1 Hz. */
-  outboxSize: z.coerce.number().int().min(1).max(100_000).default(600),
+  outboxSize: whole.min(1).max(100_000).default(600),
   logLevel: z.enum(["debug", "info", "warn", "error", "silent"]).default("info"),
 });
 
