@@ -31,7 +31,7 @@ export interface Runner {
   last(): TickView | undefined;
   /** Seconds since the last tick ended, or since the start. */
   idle(): number;
-  /** A start record as of now: with it a new journal file replays alone. */
+  /** A start record from where the journal stands: with it a new journal file replays alone. */
   startRecord(): StartRecord;
   /** Runs one tick now; the loop calls it by itself. */
   tick(): Promise<void>;
@@ -58,6 +58,8 @@ export function startRunner<State>(name: string, policy: Policy, deps: RunnerDep
   const { kit, prior, clock, log, telemetry } = deps;
   const stopping = new AbortController();
   let state = begin({ kit, policy, prior, at: clock(), name, kept: deps.checkpointer.get(name), log });
+  // The state up to which the journal tells: a new file must start from there, not from a tick whose line is still to come.
+  let journalled = state;
   let reports = startInterval(clock());
   let requests: Stitched[] = [];
   let memory = noMemory;
@@ -65,7 +67,7 @@ export function startRunner<State>(name: string, policy: Policy, deps: RunnerDep
   let last: TickView | undefined;
   let lastAt = clock();
 
-  const startRecord = (): StartRecord => ({
+  const startRecord = (from: State): StartRecord => ({
     kind: "start",
     at: clock(),
     version: VERSION,
@@ -73,7 +75,7 @@ export function startRunner<State>(name: string, policy: Policy, deps: RunnerDep
     name,
     policy,
     prior,
-    state,
+    state: from,
   });
 
   async function intake(): Promise<{
@@ -151,7 +153,9 @@ export function startRunner<State>(name: string, policy: Policy, deps: RunnerDep
     deps.checkpointer.put(name, checkpointOf(kit, policy, prior, at, state));
     const { outcome, actions, error } = result;
     const record = { kind: "tick", at, name, observation, decision, stateDigest: digest(state), outcome, actions } as const;
+    const after = state;
     await deps.journal?.append(error === undefined ? record : { ...record, error });
+    journalled = after;
   }
 
   function gpus(role: PoolRole, at: number): PoolGpus {
@@ -166,14 +170,20 @@ export function startRunner<State>(name: string, policy: Policy, deps: RunnerDep
       if (stopping.signal.aborted) return;
       log.error({ err: error, policy: name }, "loop: a tick failed; this policy starts anew");
       state = begin({ kit, policy, prior, at: clock(), name, kept: undefined, log });
-      await deps.journal?.append(startRecord());
+      await begun();
     } finally {
       lastAt = clock();
     }
   }
 
+  async function begun(): Promise<void> {
+    const from = state;
+    await deps.journal?.append(startRecord(from));
+    journalled = from;
+  }
+
   async function run(): Promise<void> {
-    await deps.journal?.append(startRecord());
+    await begun();
     const interval = policy.spec.behavior.interval;
     let due = clock() + interval;
     while (!stopping.signal.aborted) {
@@ -196,7 +206,7 @@ export function startRunner<State>(name: string, policy: Policy, deps: RunnerDep
     },
     last: () => last,
     idle: () => clock() - lastAt,
-    startRecord,
+    startRecord: () => startRecord(journalled),
     tick: safely,
     async stop() {
       stopping.abort();

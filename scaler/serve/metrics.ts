@@ -1,4 +1,5 @@
 import type { Gauge } from "prom-client";
+import { metric } from "../../core/catalog.ts";
 import type { Summary } from "../../core/summary.ts";
 import { allocatedGpus } from "../loop/frame.ts";
 import { POOL_ROLES, poolNameOf, type PoolRole, type TickView } from "../loop/tick-view.ts";
@@ -23,6 +24,8 @@ export interface ScalerMetrics {
 }
 
 type Labels = Readonly<Record<string, string>>;
+/** The catalog's name of the label that says which quantile: the last one. */
+const QUANTILE = metric("fulcrum_observed_ttft_seconds").labels.at(-1) ?? "quantile";
 const QUANTILES = ["p50", "p90", "p95", "p99"] as const;
 
 export function createScalerMetrics(): ScalerMetrics {
@@ -41,13 +44,13 @@ export function createScalerMetrics(): ScalerMetrics {
     policy: Labels,
     summary: Summary | undefined,
   ): void {
-    for (const quantile of QUANTILES) put(gauge(name), { ...policy, quantile: `0.${quantile.slice(1)}` }, summary?.[quantile]);
+    for (const quantile of QUANTILES) put(gauge(name), { ...policy, [QUANTILE]: `0.${quantile.slice(1)}` }, summary?.[quantile]);
   }
 
   function objective(view: TickView, labels: Labels, name: "ttft" | "itl", summary: Summary | undefined): void {
     const wanted = view.policy.spec.objectives[name];
     const own = { ...labels, objective: name };
-    if (wanted !== undefined) put(gauge("fulcrum_objective_seconds"), { ...own, quantile: String(wanted.quantile) }, wanted.target);
+    if (wanted !== undefined) put(gauge("fulcrum_objective_seconds"), { ...own, [QUANTILE]: String(wanted.quantile) }, wanted.target);
     const within = summary?.within;
     const judged = summary !== undefined && within !== undefined && summary.count > 0;
     put(gauge("fulcrum_objective_attainment_ratio"), own, judged ? within / summary.count : undefined);
@@ -137,9 +140,9 @@ function dropSeries(policy: Policy, gauge: (name: Parameters<ReturnType<typeof c
   for (const objective of ["ttft", "itl"] as const) {
     const wanted = policy.spec.objectives[objective];
     gauge("fulcrum_objective_attainment_ratio").remove({ ...labels, objective });
-    if (wanted !== undefined) gauge("fulcrum_objective_seconds").remove({ ...labels, objective, quantile: String(wanted.quantile) });
+    if (wanted !== undefined) gauge("fulcrum_objective_seconds").remove({ ...labels, objective, [QUANTILE]: String(wanted.quantile) });
     const seen = objective === "ttft" ? "fulcrum_observed_ttft_seconds" : "fulcrum_observed_itl_seconds";
-    for (const quantile of QUANTILES) gauge(seen).remove({ ...labels, quantile: `0.${quantile.slice(1)}` });
+    for (const quantile of QUANTILES) gauge(seen).remove({ ...labels, [QUANTILE]: `0.${quantile.slice(1)}` });
   }
   for (const role of POOL_ROLES) {
     const own = { ...labels, pool: poolNameOf(policy, role), role };

@@ -83,7 +83,13 @@ describe("the scaler with a real agent link and a real fleet API", () => {
 
     const frames = await scaler.json<PageFrame[]>("/api/history?limit=1000");
     const frame = frames.find((f) => f.pools[0]?.waiting === 4);
-    expect(frame?.pools[0]).toMatchObject({ role: "prefill", name: "prefill", ready: 2, running: 2, gpu: { sm: 0.5, tensor: null, powerWatts: 300 } });
+    expect(frame?.pools[0]).toMatchObject({
+      role: "prefill",
+      name: "prefill",
+      ready: 2,
+      running: 2,
+      gpu: { sm: 0.5, tensor: null, powerWatts: 300 },
+    });
     expect(frame?.pools[1]).toMatchObject({ role: "decode", kvUsage: 0.5, running: 8 });
 
     await scaler.stop();
@@ -145,7 +151,11 @@ describe("the scaler with a real agent link and a real fleet API", () => {
       pools: { pool: string; counters: Record<string, number> }[];
       policies: { stitched: Record<string, { count: number; mean: number } | null> }[];
     }>("/api/totals");
-    expect(totals.pools.find((p) => p.pool === "prefill")?.counters).toEqual({ promptTokens: 5000, cachedTokens: 500, requestsFinished: 10 });
+    expect(totals.pools.find((p) => p.pool === "prefill")?.counters).toEqual({
+      promptTokens: 5000,
+      cachedTokens: 500,
+      requestsFinished: 10,
+    });
     expect(totals.pools.find((p) => p.pool === "decode")?.counters["generatedTokens"]).toBe(2000);
     const stitched = totals.policies[0]?.stitched;
     expect(stitched?.["ttft"]?.count).toBe(5);
