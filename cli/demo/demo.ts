@@ -34,9 +34,10 @@ export async function runDemo(options: DemoOptions, signal: AbortSignal): Promis
     return 2;
   }
   const notes = [...prepared.notes];
-  const parts = startParts(prepared, notes);
+  const parts: Supervised[] = [];
   const started = Date.now();
   try {
+    await startParts(prepared, { parts, notes, signal, healthy: ports.agents.map((a) => `http://${options.host}:${a.metrics}/healthz`) });
     const outcome = await watch({ options, ports, prepared, parts, notes, signal });
     const collected = await collect(ports, options.host, prepared.policy);
     if (collected === undefined || outcome === "failed") {
@@ -71,22 +72,39 @@ function bundle(): string {
   return resolve(here, "../../../dist/fulcrum.mjs");
 }
 
-function startParts(p: Prepared, notes: string[]): Supervised[] {
+/** How long to wait for the agents before the fleet starts all the same. */
+const AGENTS_UP = 20;
+/** Agents run beside serving: a small young generation and one collector thread keep them small (docs/agent.md). */
+const AGENT_FLAGS = ["--max-semi-space-size=4", "--single-threaded-gc"];
+
+interface Starting {
+  readonly parts: Supervised[];
+  readonly notes: string[];
+  readonly signal: AbortSignal;
+  readonly healthy: readonly string[];
+}
+
+/** Scaler and agents first, the fleet when the agents are up: an engine that starts under their eyes is counted from zero. */
+async function startParts(p: Prepared, { parts, notes, signal, healthy }: Starting): Promise<void> {
   const script = bundle();
-  const part = (name: string, args: readonly string[], restart: boolean): Supervised =>
-    supervise({
-      name,
-      args: [script, ...args],
-      log: join(p.runDir, `${name}.log`),
-      restart,
-      onRestart: (how) => notes.push(`${name} ended (${how}); starting it again`),
-    });
-  const agents = p.files.agents.map((file, i) => part(`agent-${NODES[i]}`, ["agent", "--config", file], true));
-  return [
-    part("scaler", ["scaler", "--config", p.files.scaler], true),
-    ...agents,
-    part("fleet", ["fleet", "--config", p.files.fleet], false),
-  ];
+  const start = (name: string, args: readonly string[], restart: boolean, flags: readonly string[] = []): void => {
+    parts.push(
+      supervise({
+        name,
+        args: [...flags, script, ...args],
+        log: join(p.runDir, `${name}.log`),
+        restart,
+        onRestart: (how) => notes.push(`${name} ended (${how}); starting it again`),
+      }),
+    );
+  };
+  start("scaler", ["scaler", "--config", p.files.scaler], true);
+  p.files.agents.forEach((file, i) => start(`agent-${NODES[i]}`, ["agent", "--config", file], true, AGENT_FLAGS));
+  const late = Date.now() + AGENTS_UP * 1000;
+  for (const url of healthy) {
+    while (Date.now() < late && !signal.aborted && (await getJson(url)) === undefined) await sleep(100);
+  }
+  start("fleet", ["fleet", "--config", p.files.fleet], false);
 }
 
 interface Watched {

@@ -162,7 +162,7 @@ function fleetSettings(f: {
     seed: o.seed,
     profile,
     leadTime: Math.max(prefill.leadTime, decode.leadTime),
-    startDelay: 4,
+    startDelay: 3,
     initial,
     limits: { maxBatchedTokens: 8192, maxNumSeqs: 256 },
     spans: o.spans,
