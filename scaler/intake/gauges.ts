@@ -1,5 +1,7 @@
 import type { GaugeName } from "../../core/engines/canonical.ts";
 import type { Evidence, ReplicaCounts } from "../../core/observation.ts";
+import { absent, fresh as freshOf, signal, type Signal } from "../../core/signal.ts";
+import { seconds } from "../../core/units.ts";
 import type { ReplicaReport } from "../../wire/messages.ts";
 import type { PoolFacts } from "../act/actuator.ts";
 import type { latestPools } from "./fleet-view.ts";
@@ -28,10 +30,10 @@ export function gaugesOf(latest: ReturnType<typeof latestPools>, facts: PoolFact
   const known = latest.flatMap(({ age, pool }) =>
     pool.replicas
       .filter((replica) => facts === undefined || phases.has(replica.pod))
-      .map((replica) => ({ replica, age: age + (replica.sampleAge ?? Number.POSITIVE_INFINITY) })),
+      .map((replica) => ({ replica, sample: sampled(replica, age, maxAge) })),
   );
   const phaseOf = (r: ReplicaReport): string => phases.get(r.pod) ?? r.phase;
-  const fresh = newestPerPod(known.filter((f) => f.age <= maxAge));
+  const fresh = newestPerPod(known.map(({ sample }) => freshOf(sample)).filter((sample) => sample !== undefined));
   const ready = fresh.filter((f) => phaseOf(f.replica) === "ready");
   const serving = fresh.filter((f) => phaseOf(f.replica) === "ready" || phaseOf(f.replica) === "draining");
   const expected =
@@ -48,6 +50,13 @@ export function gaugesOf(latest: ReturnType<typeof latestPools>, facts: PoolFact
     evidence: { age: ready.reduce((oldest, f) => Math.max(oldest, f.age), 0), coverage },
     complete: expected > 0 && ready.length === expected,
   };
+}
+
+/** What a replica's gauges are worth now: absent when it was never scraped, stale past `maxAge`. `age` is the report's own. */
+function sampled(replica: ReplicaReport, age: number, maxAge: number): Signal<Fresh> {
+  if (replica.sampleAge === undefined) return absent;
+  const total = age + replica.sampleAge;
+  return signal({ replica, age: total }, seconds(-total), seconds(0), seconds(maxAge));
 }
 
 /** A pod that moved between nodes may stand in two reports; the fresher one speaks. */

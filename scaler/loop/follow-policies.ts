@@ -1,4 +1,5 @@
 import { ScalerError } from "../config.ts";
+import { policyName } from "../journal/records.ts";
 import type { Log } from "../log.ts";
 import { formatProblem } from "../policy/problem.ts";
 import type { Policy } from "../policy/schema.ts";
@@ -24,7 +25,7 @@ export async function followPolicies({ path, setPolicies, onValidity, log }: Fol
         onValidity(file, gone ? undefined : problems.length === 0);
         if (started) for (const problem of problems) log.error({ problem: formatProblem(problem) }, "policy: an invalid edit is ignored");
       }
-      if (started) void setPolicies(policiesOf(files));
+      if (started) void setPolicies(policiesOf(files, log));
     },
     onError: (error) => log.warn({ err: error, path }, "policy: cannot be read now"),
   }).catch((error: unknown) => {
@@ -36,11 +37,19 @@ export async function followPolicies({ path, setPolicies, onValidity, log }: Fol
     throw new ScalerError("bad-policy", problems.map(formatProblem).join("\n"));
   }
   started = true;
-  await setPolicies(policiesOf(watch.files()));
+  await setPolicies(policiesOf(watch.files(), log));
   return watch;
 }
 
-/** Files in name order; the same policy in a second file is left out (the first one keeps running). */
-function policiesOf(files: readonly PolicyFile[]): readonly Policy[] {
-  return files.toSorted((a, b) => (a.file < b.file ? -1 : 1)).flatMap((file) => file.policies);
+/** Files in name order; where two hold a policy of one name, the first one's is in use. */
+function policiesOf(files: readonly PolicyFile[], log: Log): readonly Policy[] {
+  const inUse = new Map<string, Policy>();
+  for (const { file, policies } of files.toSorted((a, b) => (a.file < b.file ? -1 : 1))) {
+    for (const policy of policies) {
+      const name = policyName(policy);
+      if (inUse.has(name)) log.warn({ policy: name, file }, "policy: left out; another file holds one of this name");
+      else inUse.set(name, policy);
+    }
+  }
+  return [...inUse.values()];
 }

@@ -127,7 +127,8 @@ describe("the real controller", () => {
     const { records, problems } = await readJournal(join(first.directory, "journal"));
     const starts = records.filter((r) => r.kind === "start");
     expect([starts.length, problems]).toEqual([2, []]);
-    expect((starts[1]?.state as FulcrumState).learned).not.toEqual((starts[0]?.state as FulcrumState).learned);
+    const [cold, resumed] = starts.map((record) => (record.state as FulcrumState).learned);
+    expect(resumed).not.toEqual(cold);
     const replayed = replay(records, fulcrum);
     expect(replayed.differences).toEqual([]);
     expect(replayed.entries).toBeGreaterThanOrEqual(6);
