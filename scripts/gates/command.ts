@@ -17,7 +17,7 @@ export function runTool(root: string, program: string, args: readonly string[]):
   return new Promise((resolve, reject) => {
     const child = spawn(path, args, {
       cwd: root,
-      env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: "0" },
+      env: { ...process.env, NO_COLOR: "1" },
       stdio: ["ignore", "pipe", "pipe"],
     });
     const stdout: Buffer[] = [];
