@@ -20,28 +20,31 @@ has() { # has ENV_VARIABLE PROGRAM…: same order as test/support/components.ts
   return 1
 }
 
+private=(-o "Dir::State::Lists=$cache/apt/lists" -o "Dir::Cache=$cache/apt/cache")
 lists_refreshed=false
-refresh_lists() { # Private package lists work without root; done at most once.
+refresh_lists() { # Package lists of our own work without root; read at most once.
   $lists_refreshed && return 0
   lists_refreshed=true
   echo "setup: reading Debian's package lists" >&2
   mkdir -p "$cache/apt/lists/partial" "$cache/apt/cache/archives/partial"
-  timeout 300 apt-get -qq -o "Dir::State::Lists=$cache/apt/lists" -o "Dir::Cache=$cache/apt/cache" update >/dev/null 2>&1
+  timeout 300 apt-get -qq "${private[@]}" update >/dev/null 2>&1
+}
+
+download() { # download FOLDER PACKAGE APT_OPTION…
+  local folder="$1" package="$2"
+  shift 2
+  (cd "$folder" && timeout 300 apt-get -qq "$@" download "$package" >/dev/null 2>&1)
 }
 
 fetch() { # fetch PACKAGE: download and unpack into the cache
-  local package="$1" work
+  local package="$1" work status=1
   command -v apt-get >/dev/null && command -v dpkg >/dev/null || return 1
   work="$(mktemp -d)" || return 1
   echo "setup: fetching Debian's $package" >&2
-  (
-    cd "$work" || exit 1
-    timeout 300 apt-get -qq download "$package" >/dev/null 2>&1 ||
-      { refresh_lists && timeout 300 apt-get -qq -o "Dir::State::Lists=$cache/apt/lists" -o "Dir::Cache=$cache/apt/cache" download "$package" >/dev/null 2>&1; } ||
-      exit 1
-    mkdir -p "$cache" && dpkg -x ./*.deb "$cache"
-  )
-  local status=$?
+  # The system's package lists may be missing (fresh containers) or too old.
+  if download "$work" "$package" || { refresh_lists && download "$work" "$package" "${private[@]}"; }; then
+    mkdir -p "$cache" && dpkg -x "$work"/*.deb "$cache" && status=0
+  fi
   rm -rf "$work"
   return $status
 }
