@@ -4,9 +4,6 @@ import type { ActResult, Actuator, ClusterFacts } from "../act/actuator.ts";
 import type { Prior } from "../decide/controller.types.ts";
 import { digest } from "../decide/digest.ts";
 import type { FleetView } from "../intake/fleet-view.ts";
-import { closeInterval, remember, startInterval } from "../intake/interval.ts";
-import { noMemory, observe, type Observed } from "../intake/observe.ts";
-import { belongs } from "../intake/select.ts";
 import type { Stitched } from "../intake/stitch.ts";
 import type { Journal } from "../journal/append.ts";
 import type { StartRecord } from "../journal/records.ts";
@@ -17,9 +14,9 @@ import { VERSION } from "../version.ts";
 import { begin, checkpointOf } from "./begin.ts";
 import type { Checkpointer } from "./checkpointer.ts";
 import type { ControllerKit } from "./kit.ts";
-import { poolGpus } from "./pool-gpus.ts";
 import { noteTurns, type Turns } from "./reversals.ts";
-import { poolNameOf, type PoolGpus, type PoolRole, type TickView } from "./tick-view.ts";
+import { createSight } from "./sight.ts";
+import type { TickView } from "./tick-view.ts";
 
 /** One policy's control loop: facts → observe → decide → act → journal, once per interval, never overlapping itself. */
 export interface Runner {
@@ -51,18 +48,13 @@ export interface RunnerDeps<State> {
   readonly log: Log;
 }
 
-/** Stitched requests kept for one interval; more only make its quantiles finer. */
-const MAX_STITCHED = 20_000;
-
 export function startRunner<State>(name: string, policy: Policy, deps: RunnerDeps<State>): Runner {
   const { kit, prior, clock, log, telemetry } = deps;
   const stopping = new AbortController();
   let state = begin({ kit, policy, prior, at: clock(), name, kept: deps.checkpointer.get(name), log });
   // The state up to which the journal tells: a new file must start from there, not from a tick whose line is still to come.
   let journalled = state;
-  let reports = startInterval(clock());
-  let requests: Stitched[] = [];
-  let memory = noMemory;
+  const sight = createSight(name, policy, deps);
   let turns: Turns = {};
   let last: TickView | undefined;
   let lastAt = clock();
@@ -78,36 +70,9 @@ export function startRunner<State>(name: string, policy: Policy, deps: RunnerDep
     state: from,
   });
 
-  async function intake(): Promise<{
-    readonly at: number;
-    readonly observed: Observed;
-    readonly facts: ClusterFacts | undefined;
-    readonly error: string | undefined;
-  }> {
-    const asked = await deps.actuator.facts(policy, stopping.signal);
-    const at = clock();
-    const closed = closeInterval(reports, at, policy.spec.behavior.interval, (pool) => belongs(policy, pool));
-    const observed = observe({
-      now: at,
-      policy,
-      fleet: deps.fleet(),
-      interval: closed?.interval,
-      stitched: requests,
-      facts: asked.ok ? asked.value : undefined,
-      memory,
-    });
-    if (closed !== undefined) {
-      reports = closed.next;
-      requests = [];
-      if (closed.interval.late > 0) log.info({ policy: name, reports: closed.interval.late }, "intake: late reports count in totals only");
-    }
-    memory = observed.memory;
-    return { at, observed, facts: asked.ok ? asked.value : undefined, error: asked.ok ? undefined : asked.error };
-  }
-
   async function tick(): Promise<void> {
     await telemetry.stage("tick", { "fulcrum.policy": name }, async (note) => {
-      const seen = await telemetry.stage("intake", {}, intake);
+      const seen = await telemetry.stage("intake", {}, () => sight.look(stopping.signal));
       const { observation } = seen.observed;
       const decision = await telemetry.stage("decide", {}, async (noteDecision) => {
         const next = kit.controller.tick(state, observation, policy);
@@ -120,6 +85,7 @@ export function startRunner<State>(name: string, policy: Policy, deps: RunnerDep
         noteResult({ "fulcrum.outcome": done.outcome });
         return done;
       });
+      tell(result);
       const noted = noteTurns(turns, result.actions, seen.at);
       turns = noted.turns;
       last = {
@@ -132,7 +98,7 @@ export function startRunner<State>(name: string, policy: Policy, deps: RunnerDep
         facts: seen.facts,
         insight: kit.insight(state),
         ttftSource: seen.observed.ttftSource,
-        gpus: { prefill: gpus("prefill", seen.at), decode: gpus("decode", seen.at) },
+        gpus: seen.gpus,
         reversals: noted.reversals,
       };
       note({ "fulcrum.outcome": result.outcome });
@@ -144,7 +110,16 @@ export function startRunner<State>(name: string, policy: Policy, deps: RunnerDep
   /** Without facts nothing is written: the decision was a hold, or it was about replicas nobody can see. */
   async function act(facts: ClusterFacts | undefined, error: string | undefined, decision: TickView["decision"]): Promise<ActResult> {
     if (facts !== undefined) return deps.actuator.apply(policy, decision, facts, stopping.signal);
-    return { outcome: "failed", actions: [], error: error ?? "the cluster could not be asked" };
+    return { outcome: decision.hold ? "held" : "failed", actions: [], error: error ?? "the cluster could not be asked" };
+  }
+
+  /** What was changed, and what went wrong: once, not at every tick of an outage. */
+  function tell(result: ActResult): void {
+    for (const { role, pool, kind, from, to } of result.actions) log.info({ policy: name, role, pool, kind, from, to }, "act: changed");
+    if (result.error !== last?.result.error) {
+      if (result.error === undefined) log.info({ policy: name }, "act: the cluster answers again");
+      else log.warn({ policy: name, error: result.error }, "act: nothing could be done");
+    }
   }
 
   async function keep(view: TickView | undefined): Promise<void> {
@@ -156,10 +131,6 @@ export function startRunner<State>(name: string, policy: Policy, deps: RunnerDep
     const after = state;
     await deps.journal?.append(error === undefined ? record : { ...record, error });
     journalled = after;
-  }
-
-  function gpus(role: PoolRole, at: number): PoolGpus {
-    return poolGpus(deps.fleet(), at, poolNameOf(policy, role), role, policy.spec.behavior.evidence.maxAge);
   }
 
   /** A tick that throws is a bug of ours: it is told, the policy starts anew from what is known, and the others go on. */
@@ -200,10 +171,8 @@ export function startRunner<State>(name: string, policy: Policy, deps: RunnerDep
   return {
     name,
     policy,
-    report: (report) => (reports = remember(reports, report)),
-    stitched(request) {
-      if (requests.length < MAX_STITCHED) requests.push(request);
-    },
+    report: sight.report,
+    stitched: sight.stitched,
     last: () => last,
     idle: () => clock() - lastAt,
     startRecord: () => startRecord(journalled),

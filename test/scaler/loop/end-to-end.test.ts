@@ -174,11 +174,13 @@ describe("holding", () => {
 
   test("when the fleet cannot be asked, replica counts are absent and nothing is written", async () => {
     fleet.failWith = 500;
-    const failed = await until("a failed decision", async () => (await decisions()).find((d) => d.outcome === "failed"));
-    expect(failed.error).toContain("/v1/pools: answered 500");
+    const blind = await until("a blind decision", async () => (await decisions()).find((d) => d.error !== undefined));
+    expect(blind.outcome).toBe("held");
+    expect(blind.error).toContain("/v1/pools: answered 500");
     const frames = await scaler.json<PageFrame[]>("/api/history?limit=1");
     expect(frames[0]?.pools.map((p) => p.ready)).toEqual([null, null]);
     expect(fleet.writes).toEqual([]);
+    expect(scaler.log.lines.filter((l) => l.message === "act: nothing could be done").length).toBe(1);
     // And it recovers by itself.
     fleet.failWith = undefined;
     await reportUntil("an action", 3, async () => (fleet.pools.get("prefill")?.desired === 3 ? true : undefined));
