@@ -1,10 +1,9 @@
-import { SpanStatusCode, trace, type Attributes, type Span, type Tracer } from "@opentelemetry/api";
+import { metrics, SpanStatusCode, trace, type Attributes, type MeterProvider, type Span, type Tracer } from "@opentelemetry/api";
 import { PrometheusExporter, PrometheusSerializer } from "@opentelemetry/exporter-prometheus";
 import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-proto";
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import { NodeSDK } from "@opentelemetry/sdk-node";
 import { BatchSpanProcessor } from "@opentelemetry/sdk-trace-base";
-import { metrics, type MeterProvider } from "@opentelemetry/api";
 import { metric, type MetricName } from "../core/catalog.ts";
 
 /** Stages of a control tick: span names and values of the stage label. */
@@ -32,8 +31,11 @@ export interface TelemetryOptions {
 export function createTelemetry(options: TelemetryOptions): Telemetry {
   const reader = new PrometheusExporter({ preventServerStart: true });
   const serializer = new PrometheusSerializer("", false, undefined, true, true);
+  // Short, so that a collector that is away does not hold up the stop.
   const exporter =
-    options.endpoint === undefined ? undefined : new OTLPTraceExporter({ url: `${options.endpoint.replace(/\/+$/, "")}/v1/traces` });
+    options.endpoint === undefined
+      ? undefined
+      : new OTLPTraceExporter({ url: `${options.endpoint.replace(/\/+$/, "")}/v1/traces`, timeoutMillis: 2000 });
   const sdk = new NodeSDK({
     resource: resourceFromAttributes({ "service.name": "fulcrum-scaler", "service.version": options.version }),
     // An explicit empty list: left out, the SDK would export to an address nobody named.
