@@ -38,7 +38,7 @@ const IMPORTERS = {
 };
 
 /** Same inputs, same outputs: no clock, no files, no sockets (scripts/gates/purity.ts checks the rest). */
-const PURE = "^(core/|sim/|scaler/(learn|decide)/|agent/summarize[./]|scaler/intake/fold)";
+const PURE = "^(core/|sim/|scaler/(learn|decide)/|agent/summarize[./]|scaler/intake/(?!server))";
 const FILE_DOORS = "^sim/(traces|profiles)/read\\.ts$";
 const BROWSER = "^(core|web)/|^wire/(messages|page|codec|observation-schema)";
 

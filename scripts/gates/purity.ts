@@ -3,7 +3,7 @@ import { type Gate, verdict } from "./gate.ts";
 import { type SourceFile, isTypeScript, readFiles } from "./files.ts";
 
 /** Same inputs, same outputs: what production, replay and the simulator share. */
-const PURE = /^(core\/|sim\/|scaler\/(learn|decide)\/|agent\/summarize[./]|scaler\/intake\/fold)/;
+const PURE = /^(core\/|sim\/|scaler\/(learn|decide)\/|agent\/summarize[./]|scaler\/intake\/(?!server))/;
 /** The simulator's doors to files. */
 const EXCEPTIONS = new Set(["sim/traces/read.ts", "sim/profiles/read.ts"]);
 
