@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { FleetStatus } from "../../core/fleet-control.ts";
 import type { PageDecision, PageFrame } from "../../wire/page.ts";
-import { getJson } from "./http.ts";
+import { getJson, getText } from "./http.ts";
 import { DemoInputError, type DemoOptions } from "./options.ts";
 import { demoPorts, requireFree, type DemoPorts } from "./ports.ts";
 import { NODES, prepare, type Prepared } from "./prepare.ts";
@@ -102,7 +102,7 @@ async function startParts(p: Prepared, { parts, notes, signal, healthy }: Starti
   p.files.agents.forEach((file, i) => start(`agent-${NODES[i]}`, ["agent", "--config", file], true, AGENT_FLAGS));
   const late = Date.now() + AGENTS_UP * 1000;
   for (const url of healthy) {
-    while (Date.now() < late && !signal.aborted && (await getJson(url)) === undefined) await sleep(100);
+    while (Date.now() < late && !signal.aborted && (await getText(url)) === undefined) await sleep(100);
   }
   start("fleet", ["fleet", "--config", p.files.fleet], false);
 }

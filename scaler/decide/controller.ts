@@ -25,9 +25,10 @@ const LONG_AGO = -1e9;
 /** evidence → learn → demand → search → guard, in the order of the design; a pure function of its arguments. */
 export const fulcrum: Controller<FulcrumState> = {
   name: "fulcrum",
-  start: (policy, prior, at) => ({
+  start: (policy, prior) => ({
     prior,
-    startedAt: at,
+    seenSince: null,
+    seenAt: null,
     learned: startLearning(policy.spec),
     trim: { prefill: fullTrim, decode: fullTrim },
     window: [],
@@ -86,7 +87,7 @@ function decide(
     spec,
     current,
     evidence: now.evidence.level,
-    startedAt: state.startedAt,
+    seen: o.at - (state.seenSince ?? o.at),
     changes: state.changes,
     gpus: bounds.gpus,
     conversion: proposal.conversion,

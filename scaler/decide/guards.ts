@@ -17,8 +17,8 @@ export interface GuardContext {
   readonly spec: PolicySpec;
   readonly current: Plan;
   readonly evidence: EvidenceLevel;
-  /** When this controller started to see the fleet. */
-  readonly startedAt: number;
+  /** Seconds for which the fleet has been seen without a long gap. */
+  readonly seen: number;
   readonly changes: Changes;
   /** GPUs that may be used now: the budget, or less while the cluster cannot schedule more. */
   readonly gpus: number;
@@ -52,7 +52,11 @@ function perPool(code: ReasonCode, rule: (role: Role, wanted: number, c: GuardCo
       const { replicas, why } = rule(role, plan[role], c);
       if (replicas === plan[role]) continue;
       next[role] = replicas;
-      reasons.push({ code, text: `${role}: ${plan[role]} → ${replicas}, ${why}`, numbers: { wanted: plan[role], allowed: replicas } });
+      const stays =
+        replicas === c.current[role]
+          ? `${role} stays at ${replicas} instead of ${plan[role]}`
+          : `${role} ${replicas} instead of ${plan[role]}`;
+      reasons.push({ code, text: `${stays}: ${why}`, numbers: { wantedReplicas: plan[role], allowedReplicas: replicas } });
     }
     return { plan: next, reasons };
   };
@@ -64,7 +68,7 @@ const partialEvidence = perPool("partial-evidence", (role, wanted, c) => ({
 }));
 
 const panicStart = perPool("panic-start", (role, wanted, c) => {
-  const seen = c.at - c.startedAt;
+  const { seen } = c;
   const window = c.spec.behavior.scaleDown.stabilization;
   return {
     replicas: seen < window ? Math.max(wanted, c.current[role]) : wanted,
@@ -101,7 +105,7 @@ const budget: Guard = (plan, c) => {
   if (next.prefill === plan.prefill && next.decode === plan.decode) return { plan, reasons: [] };
   const code = c.gpus < (c.spec.budget.gpus ?? Infinity) ? "unschedulable" : "budget";
   const text = `prefill ${plan.prefill} and decode ${plan.decode} need ${used(plan)} GPUs, ${c.gpus} may be used: prefill ${next.prefill}, decode ${next.decode}`;
-  return { plan: next, reasons: [{ code, text, numbers: { needed: used(plan), allowed: c.gpus } }] };
+  return { plan: next, reasons: [{ code, text, numbers: { neededGpus: used(plan), allowedGpus: c.gpus } }] };
 };
 
 const stepLimit = perPool("step-limit", (role, wanted, c) => {

@@ -17,12 +17,25 @@ export function notice(s: FulcrumState, o: Observation, current: Plan, evidence:
   const changes = complete && s.lastPaid !== null ? noteChanges(s.changes, s.lastPaid, current, o.at) : s.changes;
   return {
     ...s,
+    ...sight(s, o, evidence, policy.spec),
     learned,
     changes,
     trim: evidence.level === "full" ? trims(s, o, policy.spec, changes) : s.trim,
     lastPaid: complete ? current : s.lastPaid,
     unschedulableUntil: refused(o) ? o.at + RETRY_UNSCHEDULABLE : s.unschedulableUntil,
   };
+}
+
+/**
+ * How long the fleet has been in sight. Evidence that was missing for a good part of the stabilization window may have hidden its
+ * peak, so the window must be seen anew.
+ */
+function sight(s: FulcrumState, o: Observation, evidence: Assessed, spec: PolicySpec): Pick<FulcrumState, "seenSince" | "seenAt"> {
+  if (evidence.level === "none") return { seenSince: s.seenSince, seenAt: s.seenAt };
+  const { evidence: rules, interval, scaleDown } = spec.behavior;
+  const longest = Math.max(rules.maxAge, 2 * interval, 0.1 * scaleDown.stabilization);
+  const gap = s.seenAt === null ? Infinity : o.at - s.seenAt;
+  return { seenSince: s.seenSince === null || gap > longest ? o.at : s.seenSince, seenAt: o.at };
 }
 
 /** Pods that find no GPU; while something drains they only wait for its GPUs (the second half of a conversion). */

@@ -57,7 +57,7 @@ export function propose(i: ProposeInput): Proposal | undefined {
   const gain = violation(now.prediction, targets) - violation(up.prediction, targets);
   if (i.convert && gain > TRADE_GAIN) {
     const text = `the growth does not fit ${bounds.gpus} GPUs: prefill ${current.prefill} → ${up.plan.prefill}, decode ${current.decode} → ${up.plan.decode}`;
-    reasons.push({ code: "convert", text, numbers: { gpus: bounds.gpus, gain } });
+    reasons.push({ code: "convert", text, numbers: { budgetGpus: bounds.gpus, gain } });
     return { plan: up.plan, conversion: true, reasons, wanted: up, targets };
   }
   return { plan, conversion: false, reasons, wanted: up, targets };
@@ -67,7 +67,7 @@ function move(role: "prefill" | "decode", now: number, up: Found, low: Found, re
   const rho = up.prediction.rho[role];
   const wanted = up.plan[role];
   const kept = low.plan[role];
-  const numbers = { now, wanted, utilization: Number.isFinite(rho) ? rho : 1e9 };
+  const numbers = { nowReplicas: now, wantedReplicas: wanted, utilization: Number.isFinite(rho) ? rho : 1e9 };
   if (wanted > now) {
     reasons.push({ code: `${role}-short`, text: `${role} needs ${wanted} replicas for the expected demand, ${now} are there`, numbers });
     return wanted;
@@ -75,11 +75,11 @@ function move(role: "prefill" | "decode", now: number, up: Found, low: Found, re
   if (wanted === now) return now;
   if (low.meets && kept < now) {
     const text = `${kept} ${role} replicas still meet ${DOWN_SHARE} of the targets under the worst demand of the window`;
-    reasons.push({ code: `${role}-spare`, text, numbers: { ...numbers, kept } });
+    reasons.push({ code: `${role}-spare`, text, numbers: { ...numbers, keptReplicas: kept } });
     return Math.max(kept, wanted);
   }
   const text = `${role} could do with ${wanted} now, the worst demand of the window needs ${now}`;
-  reasons.push({ code: "stabilization", text, numbers: { ...numbers, kept } });
+  reasons.push({ code: "stabilization", text, numbers: { ...numbers, keptReplicas: kept } });
   return now;
 }
 

@@ -8,8 +8,10 @@ import type { Prior } from "./controller.types.ts";
 /** Everything the controller remembers between ticks. Plain JSON: journalled, checkpointed, digested. */
 export interface FulcrumState {
   readonly prior: Prior;
-  /** When this controller began to see the fleet; a restart begins anew. */
-  readonly startedAt: number;
+  /** Since when the fleet was seen without a long gap; null before the first sufficient evidence. A restart begins anew. */
+  readonly seenSince: number | null;
+  /** The last time the evidence sufficed. */
+  readonly seenAt: number | null;
   readonly learned: Learned;
   readonly trim: { readonly prefill: Trim; readonly decode: Trim };
   /** Demand of the scale-down stabilization window, oldest first. */

@@ -35,7 +35,7 @@ describe("the controller", () => {
   it("names the short pool and carries the figures", () => {
     const first = follow(testPolicy(), steady(3, 20, 6000, 50)).find((d) => codes(d).includes("prefill-short"));
     const reason = first?.reasons.find((r) => r.code === "prefill-short");
-    expect(reason?.numbers?.["wanted"]).toBeGreaterThan(2);
+    expect(reason?.numbers?.["wantedReplicas"]).toBeGreaterThan(2);
     expect(first?.candidates?.some((c) => c.prefill < (first.pools.prefill.replicas ?? 0) && !c.meets)).toBe(true);
   });
 
@@ -99,6 +99,26 @@ describe("the controller", () => {
     const soon = fulcrum.tick(state, observationOf({ at: 305, rate: 1, isl: 300, osl: 50, prefill: 4, decode: 4 }), policy).decision;
     expect(soon.pools.prefill.replicas).toBe(4);
     expect(codes(soon)).toContain("panic-start");
+  });
+
+  it("counts the window from the first evidence, not from its own start, and anew after a long blindness", () => {
+    const policy = testPolicy();
+    const quiet = (at: number) => observationOf({ at, rate: 1, isl: 300, osl: 50, prefill: 4, decode: 4 });
+    const blind = (at: number): Observation => ({ type: "observation", at, pools: {} });
+    let state = fulcrum.start(policy, h200Prior, 0);
+    const see = (o: Observation): Decision => {
+      const r = fulcrum.tick(state, o, policy);
+      state = r.state;
+      return r.decision;
+    };
+    // Regression: a fleet that answered 18 s after the scaler's start was cut on its first interval.
+    for (let at = 5; at <= 200; at += 5) see(blind(at));
+    expect(codes(see(quiet(205)))).toContain("panic-start");
+    for (let at = 210; at < 262; at += 5) expect(see(quiet(at)).pools.prefill.replicas).toBe(4);
+    for (let at = 265; at <= 270; at += 5) see(quiet(at));
+    expect(see(quiet(275)).pools.prefill.replicas).toBeLessThan(4);
+    for (let at = 280; at <= 400; at += 5) see(blind(at));
+    expect(see(quiet(405)).pools.prefill.replicas).toBe(4);
   });
 
   it("recommends but says so in observe mode, and leaves the pools alone when paused", () => {
