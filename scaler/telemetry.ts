@@ -7,12 +7,14 @@ import { BatchSpanProcessor } from "@opentelemetry/sdk-trace-base";
 import { metric, type MetricName } from "../core/catalog.ts";
 
 /** Stages of a control tick: span names and values of the stage label. */
-export type Stage = "tick" | "intake" | "decide" | "act" | "journal";
+export type Stage = "tick" | "intake" | "learn" | "decide" | "guard" | "act" | "journal";
 
 /** The scaler watching itself: one span per control tick with a child per stage, and their durations as a histogram. */
 export interface Telemetry {
   /** Runs a stage inside its span; a failure marks the span and passes on. */
   stage<T>(stage: Stage, attributes: Attributes, run: (note: (more: Attributes) => void) => Promise<T>): Promise<T>;
+  /** The same for a stage that is one pure computation. */
+  compute<T>(stage: Stage, run: () => T): T;
   /** The catalog's `self` metrics as Prometheus text. */
   page(): Promise<string>;
   close(): Promise<void>;
@@ -50,6 +52,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
   const durations = createInstruments(metrics);
   return {
     stage: (stage, attributes, run) => runStage(tracer, durations, { stage, attributes }, run),
+    compute: (stage, run) => computeStage(tracer, durations, stage, run),
     async page() {
       const { resourceMetrics } = await reader.collect();
       return serializer.serialize(resourceMetrics);
@@ -100,6 +103,18 @@ function runStage<T>(
     } finally {
       span.end();
       record((performance.now() - begin) / 1000, named.stage);
+    }
+  });
+}
+
+function computeStage<T>(tracer: Tracer, record: Record, stage: Stage, run: () => T): T {
+  const begin = performance.now();
+  return tracer.startActiveSpan(stage, (span: Span) => {
+    try {
+      return run();
+    } finally {
+      span.end();
+      record((performance.now() - begin) / 1000, stage);
     }
   });
 }

@@ -5,7 +5,7 @@ import { fullTrim } from "../learn/trim.ts";
 import { scheduledFloors } from "../policy/schedule.ts";
 import type { Policy, PolicySpec } from "../policy/schema.ts";
 import { compose, hold } from "./compose.ts";
-import type { Controller } from "./controller.types.ts";
+import type { Controller, StageProbe } from "./controller.types.ts";
 import { forecast, worst, type Demand } from "./demand.ts";
 import { assess, paid, type Assessed } from "./evidence.ts";
 import { guard, type GuardContext } from "./guards.ts";
@@ -46,11 +46,18 @@ export function resume(state: FulcrumState, policy: Policy, at: number): Fulcrum
   return { ...fulcrum.start(policy, state.prior, at), learned: state.learned, trim: state.trim };
 }
 
-function tick(before: FulcrumState, o: Observation, policy: Policy): { state: FulcrumState; decision: Decision } {
+const unwatched: StageProbe = (_stage, run) => run();
+
+function tick(
+  before: FulcrumState,
+  o: Observation,
+  policy: Policy,
+  probe: StageProbe = unwatched,
+): { state: FulcrumState; decision: Decision } {
   const { spec } = policy;
   const evidence = assess(o, spec);
   const current = { prefill: paid(o.pools.prefill?.replicas), decode: paid(o.pools.decode?.replicas) };
-  const state = notice(before, o, current, evidence, policy);
+  const state = probe("learn", () => notice(before, o, current, evidence, policy));
   if (evidence.level === "none") {
     return { state, decision: hold(o, known(before, o, current, spec), { code: "insufficient-evidence", text: evidence.gaps.join("; ") }) };
   }
@@ -59,24 +66,26 @@ function tick(before: FulcrumState, o: Observation, policy: Policy): { state: Fu
   if (demand === undefined) {
     return { state, decision: hold(o, current, { code: "within-range", text: "no request was seen yet: nothing to size by" }) };
   }
-  return decide(state, o, policy, { evidence, current, demand });
+  return decide(state, o, policy, { evidence, current, demand, probe });
 }
 
 function decide(
   state: FulcrumState,
   o: Observation,
   policy: Policy,
-  now: { readonly evidence: Assessed; readonly current: Plan; readonly demand: Demand },
+  now: { readonly evidence: Assessed; readonly current: Plan; readonly demand: Demand; readonly probe: StageProbe },
 ): { state: FulcrumState; decision: Decision } {
   const { spec } = policy;
-  const { current, demand } = now;
+  const { current, demand, probe } = now;
   const since = o.at - spec.behavior.scaleDown.stabilization;
   const window = [...state.window.filter((w) => w.at > since), { at: o.at, demand }];
   const situation = situate(state, state.learned, demand, o, spec);
   const bounds = boundsOf(spec, state, o.at, current);
   const targets: Targets = { ttft: spec.objectives.ttft?.target ?? Infinity, itl: spec.objectives.itl?.target ?? Infinity };
   const heaviest = window.reduce((a, w) => worst(a, w.demand), demand);
-  const proposal = propose({ current, bounds, targets, situation, worst: heaviest, convert: spec.rebalance.convert });
+  const proposal = probe("decide", () =>
+    propose({ current, bounds, targets, situation, worst: heaviest, convert: spec.rebalance.convert }),
+  );
   if (proposal === undefined) {
     const text = "no plan lies within the policy's minimum, maximum, ratio and GPU budget";
     return { state: { ...state, window }, decision: hold(o, current, { code: "budget", text }) };
@@ -94,7 +103,7 @@ function decide(
     floors: scheduledFloors(spec.schedule, o.at),
     nearEnough: nearEnough(here, proposal.targets, o, spec),
   };
-  const guarded = guard(proposal.plan, context);
+  const guarded = probe("guard", () => guard(proposal.plan, context));
   const paused = spec.mode === "paused";
   const plan = paused ? current : guarded.plan;
   const insight = insightOf(state, situation, here, spec);

@@ -20,5 +20,8 @@ export interface Prior {
 export interface Controller<State> {
   readonly name: string;
   start(policy: Policy, prior: Prior, at: number): State;
-  tick(state: State, observation: Observation, policy: Policy): { readonly state: State; readonly decision: Decision };
+  tick(state: State, observation: Observation, policy: Policy, probe?: StageProbe): { readonly state: State; readonly decision: Decision };
 }
+
+/** Watches the stages of a tick (for traces and durations). It returns what `run` returns: no decision depends on it. */
+export type StageProbe = <T>(stage: "learn" | "decide" | "guard", run: () => T) => T;

@@ -1,4 +1,5 @@
 import { countOf, sumOf } from "../../core/distributions/empty.ts";
+import type { Distribution } from "../../core/distribution.ts";
 import { summarize } from "../../core/distributions/summary.ts";
 import type { DecodeObservation, TransferObservation } from "../../core/observation.ts";
 import type { PoolFacts } from "../act/actuator.ts";
@@ -12,7 +13,7 @@ export interface DecodeInput {
   readonly gauges: Gauges;
   readonly facts: PoolFacts | undefined;
   readonly interval: PoolInterval | undefined;
-  /** Read for ITL where the decode engines publish none. */
+  /** Read for ITL first: it is what users see, and its buckets are finer than the engines'. */
   readonly frontend: PoolInterval | undefined;
   readonly itlTarget: number | undefined;
 }
@@ -34,7 +35,7 @@ export function observeDecode({ gauges, facts, interval, frontend, itlTarget }: 
 
 function figures(interval: PoolInterval, frontend: PoolInterval | undefined, itlTarget: number | undefined): DecodeInterval {
   const { counters, distributions } = interval;
-  const itl = distributions.itl ?? frontend?.distributions.itl;
+  const itl = nonEmpty(frontend?.distributions.itl) ?? distributions.itl;
   const osl = distributions.osl === undefined ? undefined : summarize(distributions.osl);
   return present<DecodeInterval>({
     seconds: interval.seconds,
@@ -45,6 +46,8 @@ function figures(interval: PoolInterval, frontend: PoolInterval | undefined, itl
     osl: osl === undefined ? undefined : { mean: osl.mean, p50: osl.p50, p90: osl.p90, p99: osl.p99 },
   });
 }
+
+const nonEmpty = (d: Distribution | undefined): Distribution | undefined => (d !== undefined && countOf(d) > 0 ? d : undefined);
 
 /**
  * Decode steps, busy seconds summed over replicas. Where the engine does not publish them, mean ITL × steps: every step makes

@@ -85,7 +85,9 @@ function join(prefill: RequestHalf, decode: RequestHalf, reportAt: number): Stit
   const firstTokenAt = decode.start + decode.firstToken;
   const ttft = firstTokenAt - prefill.start;
   if (!(ttft >= 0)) return undefined;
-  const known = [prefill.queue, prefill.prefill, decode.kvTransfer];
+  // vLLM has no span of the transfer itself: its decode side waits in the queue while the KV comes, so that wait is an upper bound.
+  const transfer = decode.kvTransfer ?? prefill.kvTransfer ?? decode.queue;
+  const known = [prefill.queue, prefill.prefill, transfer];
   const rest = known.includes(undefined) ? undefined : ttft - known.reduce<number>((sum, x) => sum + (x ?? 0), 0);
   return {
     namespace: decode.namespace,
@@ -96,7 +98,7 @@ function join(prefill: RequestHalf, decode: RequestHalf, reportAt: number): Stit
     ttft,
     queue: prefill.queue,
     prefill: prefill.prefill,
-    transfer: decode.kvTransfer ?? prefill.kvTransfer,
+    transfer,
     firstDecode: rest === undefined ? undefined : Math.max(0, rest),
   };
 }

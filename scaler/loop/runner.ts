@@ -74,12 +74,10 @@ export function startRunner<State>(name: string, policy: Policy, deps: RunnerDep
     await telemetry.stage("tick", { "fulcrum.policy": name }, async (note) => {
       const seen = await telemetry.stage("intake", {}, () => sight.look(stopping.signal));
       const { observation } = seen.observed;
-      const decision = await telemetry.stage("decide", {}, async (noteDecision) => {
-        const next = kit.controller.tick(state, observation, policy);
-        state = next.state;
-        noteDecision({ "fulcrum.reason": next.decision.reasons[0]?.code ?? "", "fulcrum.hold": next.decision.hold });
-        return next.decision;
-      });
+      const next = kit.controller.tick(state, observation, policy, telemetry.compute);
+      state = next.state;
+      const { decision } = next;
+      note({ "fulcrum.reason": decision.reasons[0]?.code ?? "", "fulcrum.hold": decision.hold });
       const result = await telemetry.stage("act", {}, async (noteResult) => {
         const done = await act(seen.facts, seen.error, decision);
         noteResult({ "fulcrum.outcome": done.outcome });

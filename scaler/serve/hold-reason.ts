@@ -1,9 +1,11 @@
 import type { Decision, ReasonCode } from "../../core/decision.ts";
 
+/** Holds for want of evidence: what FulcrumScalerHolding watches. */
+export const EVIDENCE_HOLDS = ["insufficient-evidence", "partial-evidence"] as const satisfies readonly ReasonCode[];
+
 /** Reasons that keep pools as they are, apart from the demand they answer. */
 const HOLDING: ReadonlySet<ReasonCode> = new Set<ReasonCode>([
-  "insufficient-evidence",
-  "partial-evidence",
+  ...EVIDENCE_HOLDS,
   "panic-start",
   "min-replicas",
   "max-replicas",
@@ -17,8 +19,9 @@ const HOLDING: ReadonlySet<ReasonCode> = new Set<ReasonCode>([
   "paused",
 ]);
 
-/** What held a decision that wanted a change; undefined when it was not held. */
+/** What held a decision that wanted a change; undefined when it was not held, or when no change was wanted ("within-range"). */
 export function holdReason({ hold, reasons }: Decision): ReasonCode | undefined {
   if (!hold) return undefined;
-  return (reasons.find((reason) => HOLDING.has(reason.code)) ?? reasons[0])?.code ?? "within-range";
+  const code = (reasons.find((reason) => HOLDING.has(reason.code)) ?? reasons[0])?.code;
+  return code === "within-range" ? undefined : code;
 }

@@ -1,12 +1,11 @@
 import type { Gauge } from "prom-client";
-import { metric } from "../../core/catalog.ts";
 import type { Summary } from "../../core/summary.ts";
 import { allocatedGpus } from "../loop/frame.ts";
 import { POOL_ROLES, poolNameOf, type PoolRole, type TickView } from "../loop/tick-view.ts";
 import type { FleetView } from "../intake/fleet-view.ts";
 import { REFUSALS, type Refusal } from "../intake/server.ts";
 import type { Policy } from "../policy/schema.ts";
-import { holdReason } from "./hold-reason.ts";
+import { EVIDENCE_HOLDS, holdReason } from "./hold-reason.ts";
 import { createInstruments } from "./metrics-registry.ts";
 
 /** The scaler's own page of signals: what it sees, wants and did. A value that is absent has no series, never a zero. */
@@ -24,9 +23,14 @@ export interface ScalerMetrics {
 }
 
 type Labels = Readonly<Record<string, string>>;
-/** The catalog's name of the label that says which quantile: the last one. */
-const QUANTILE = metric("fulcrum_observed_ttft_seconds").labels.at(-1) ?? "quantile";
-const QUANTILES = ["p50", "p90", "p95", "p99"] as const;
+const QUANTILES = [
+  { field: "p50", q: 0.5 },
+  { field: "p90", q: 0.9 },
+  { field: "p95", q: 0.95 },
+  { field: "p99", q: 0.99 },
+] as const;
+/** Written one way everywhere ("0.5", "0.95"), so that an objective and what was observed join on `q`. */
+const atQuantile = (q: number): Labels => ({ q: String(q) });
 
 export function createScalerMetrics(): ScalerMetrics {
   const { registry, gauge, counter } = createInstruments();
@@ -44,13 +48,13 @@ export function createScalerMetrics(): ScalerMetrics {
     policy: Labels,
     summary: Summary | undefined,
   ): void {
-    for (const quantile of QUANTILES) put(gauge(name), { ...policy, [QUANTILE]: `0.${quantile.slice(1)}` }, summary?.[quantile]);
+    for (const { field, q } of QUANTILES) put(gauge(name), { ...policy, ...atQuantile(q) }, summary?.[field]);
   }
 
   function objective(view: TickView, labels: Labels, name: "ttft" | "itl", summary: Summary | undefined): void {
     const wanted = view.policy.spec.objectives[name];
     const own = { ...labels, objective: name };
-    if (wanted !== undefined) put(gauge("fulcrum_objective_seconds"), { ...own, [QUANTILE]: String(wanted.quantile) }, wanted.target);
+    if (wanted !== undefined) put(gauge("fulcrum_objective_seconds"), { ...own, ...atQuantile(wanted.quantile) }, wanted.target);
     const within = summary?.within;
     const judged = summary !== undefined && within !== undefined && summary.count > 0;
     put(gauge("fulcrum_objective_attainment_ratio"), own, judged ? within / summary.count : undefined);
@@ -102,6 +106,8 @@ export function createScalerMetrics(): ScalerMetrics {
       put(gauge("fulcrum_gpu_budget"), labels, view.policy.spec.budget.gpus);
       put(gauge("fulcrum_gpus_allocated"), labels, allocatedGpus(view));
       counter("fulcrum_decisions_total").inc({ ...labels, reason: view.decision.reasons[0]?.code ?? "within-range" });
+      // From zero, so that the first hold is visible as an increase.
+      for (const reason of EVIDENCE_HOLDS) counter("fulcrum_holds_total").inc({ ...labels, reason }, 0);
       const held = holdReason(view.decision);
       if (held !== undefined) counter("fulcrum_holds_total").inc({ ...labels, reason: held });
     },
@@ -140,9 +146,9 @@ function dropSeries(policy: Policy, gauge: (name: Parameters<ReturnType<typeof c
   for (const objective of ["ttft", "itl"] as const) {
     const wanted = policy.spec.objectives[objective];
     gauge("fulcrum_objective_attainment_ratio").remove({ ...labels, objective });
-    if (wanted !== undefined) gauge("fulcrum_objective_seconds").remove({ ...labels, objective, [QUANTILE]: String(wanted.quantile) });
+    if (wanted !== undefined) gauge("fulcrum_objective_seconds").remove({ ...labels, objective, ...atQuantile(wanted.quantile) });
     const seen = objective === "ttft" ? "fulcrum_observed_ttft_seconds" : "fulcrum_observed_itl_seconds";
-    for (const quantile of QUANTILES) gauge(seen).remove({ ...labels, [QUANTILE]: `0.${quantile.slice(1)}` });
+    for (const { q } of QUANTILES) gauge(seen).remove({ ...labels, ...atQuantile(q) });
   }
   for (const role of POOL_ROLES) {
     const own = { ...labels, pool: poolNameOf(policy, role), role };

@@ -39,14 +39,16 @@ describe("the scaler watching itself", () => {
     telemetry = own;
     await own.stage("tick", { "fulcrum.policy": "demo/test" }, async () => {
       await own.stage("intake", {}, async () => undefined);
-      await own.stage("decide", {}, async (note) => note({ "fulcrum.reason": "within-range" }));
+      expect(own.compute("learn", () => 3)).toBe(3);
+      expect(own.compute("decide", () => "plan")).toBe("plan");
+      own.compute("guard", () => undefined);
       await own.stage("act", {}, async () => Promise.reject(new Error("no"))).catch(() => undefined);
     });
     await own.close();
     telemetry = undefined;
     expect([...paths]).toEqual(["/v1/traces"]);
     const tick = spans.find((s) => s.name === "tick");
-    expect(spans.map((s) => s.name).sort()).toEqual(["act", "decide", "intake", "tick"]);
+    expect(spans.map((s) => s.name).sort()).toEqual(["act", "decide", "guard", "intake", "learn", "tick"]);
     for (const child of spans.filter((s) => s !== tick)) {
       expect([child.traceId, child.parentSpanId]).toEqual([tick?.traceId, tick?.spanId]);
     }

@@ -115,12 +115,12 @@ describe("the scaler with a real agent link and a real fleet API", () => {
     expect(page).toContain(`fulcrum_ready_replicas{${pool}} 2`);
     expect(page).toContain(`fulcrum_pool_coverage_ratio{${pool}} 1`);
     expect(page).toContain(`fulcrum_scale_actions_total{${pool},direction="up"} 2`);
-    expect(page).toContain('fulcrum_objective_seconds{namespace="demo",policy="test",objective="ttft",quantile="0.95"} 0.5');
+    expect(page).toContain('fulcrum_objective_seconds{namespace="demo",policy="test",objective="ttft",q="0.95"} 0.5');
     expect(page).toContain('fulcrum_reports_rejected_total{reason="not-json"} 1');
     expect(page).toContain("fulcrum_agents_connected 1");
     expect(page).toContain('fulcrum_decisions_total{namespace="demo",policy="test",reason="prefill-short"}');
     expect(page).toContain(`fulcrum_policy_valid{file="${scaler.policyFile}"} 1`);
-    expect(series('fulcrum_tick_duration_seconds_bucket{stage="decide",le="0.0005"}')).toBe(true);
+    expect(series('fulcrum_tick_duration_seconds_bucket{stage="intake",le="0.0005"}')).toBe(true);
     expect(series("fulcrum_process_resident_memory_bytes ")).toBe(true);
     expect(series("fulcrum_process_cpu_seconds_total ")).toBe(true);
     expect(page).not.toContain("target_info");

@@ -26,6 +26,7 @@ import { buckets, pool, replica, report } from "../support/reports.ts";
 const policy = policyOf(POLICY_TEXT.replace("interval: 100ms", "interval: 10m"));
 const telemetry: Telemetry = {
   stage: (_stage, _attributes, run) => run(() => undefined),
+  compute: (_stage, run) => run(),
   page: async () => "",
   close: async () => undefined,
 };
