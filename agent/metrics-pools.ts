@@ -25,7 +25,7 @@ const COUNTED = [
 export function createPoolMetrics(factory: MetricFactory): (report: NodeReport) => void {
   const histograms = HISTOGRAMS.map(([name, metricName]) => ({ name, metric: factory.histogram(metricName) }));
   const counters = COUNTED.map(([name, metricName]) => ({ name, metric: factory.counter(metricName) }));
-  const resets = factory.counter("fulcrum_counter_resets_total");
+  const resets = factory.counter("fulcrum_engine_resets_total");
   const running = factory.gauge("fulcrum_requests_running");
   const waiting = factory.gauge("fulcrum_requests_waiting");
   const kvUsage = factory.gauge("fulcrum_kv_cache_usage_ratio");

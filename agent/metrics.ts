@@ -1,5 +1,5 @@
 import type { NodeReport } from "../wire/messages.ts";
-import type { SpanDropReason, Transport } from "./receive/span-intake.ts";
+import { SPAN_DROP_REASONS, type SpanDropReason, type Transport } from "./receive/span-intake.ts";
 import { createGpuMetrics } from "./metrics-gpus.ts";
 import { createPoolMetrics } from "./metrics-pools.ts";
 import { createMetricFactory } from "./metrics-registry.ts";
@@ -36,6 +36,7 @@ export function createAgentMetrics(linkUp: () => boolean): AgentMetrics {
   for (const gauge of Object.values(host)) gauge.remove();
   // From zero, so that the first event is visible as an increase.
   for (const transport of ["grpc", "http"]) received.inc({ transport }, 0);
+  for (const reason of SPAN_DROP_REASONS) dropped.inc({ reason }, 0);
 
   return {
     apply(report, events) {

@@ -20,6 +20,7 @@ export interface MetricSpec {
 const POOL = ["namespace", "pool", "role", "model", "engine"] as const;
 const GPU = ["gpu", "uuid", "pod", "pool", "role"] as const;
 const POLICY = ["namespace", "policy"] as const;
+// The quantile of a gauge stands in `q`: Prometheus keeps the label `quantile` for summaries.
 const POLICY_POOL = ["namespace", "policy", "pool", "role"] as const;
 
 /** Ends at 60 s: past that a request is lost to any user. Dense around usual TTFT targets (0.2–2 s). */
@@ -109,7 +110,7 @@ export const CATALOG = [
   counter("fulcrum_reports_sent_total", "Node reports the scaler has acknowledged.", [], agent),
   counter("fulcrum_reports_dropped_total", "Node reports that left the outbox unsent because it was full.", [], agent),
   gauge("fulcrum_link_up", "1 while the agent is connected to the scaler, else 0.", [], agent),
-  counter("fulcrum_counter_resets_total", "Engine counters that went backwards: the engine restarted.", POOL, agent),
+  counter("fulcrum_engine_resets_total", "Engine counters that went backwards: the engine restarted.", POOL, agent),
   // Scaler: what it wants and why.
   gauge("fulcrum_desired_replicas", "Replicas the scaler wants.", POLICY_POOL, scaler),
   gauge("fulcrum_ready_replicas", "Replicas that are ready.", POLICY_POOL, scaler),
@@ -127,14 +128,14 @@ export const CATALOG = [
     POLICY,
     scaler,
   ),
-  gauge("fulcrum_observed_ttft_seconds", "TTFT of the last control interval, fleet-wide, at a quantile.", [...POLICY, "quantile"], scaler),
+  gauge("fulcrum_observed_ttft_seconds", "TTFT of the last control interval, fleet-wide, at quantile q.", [...POLICY, "q"], scaler),
   gauge(
     "fulcrum_observed_itl_seconds",
-    "Inter-token latency of the last control interval, fleet-wide, at a quantile.",
-    [...POLICY, "quantile"],
+    "Inter-token latency of the last control interval, fleet-wide, at quantile q.",
+    [...POLICY, "q"],
     scaler,
   ),
-  gauge("fulcrum_objective_seconds", "Latency target of the policy.", [...POLICY, "objective", "quantile"], scaler),
+  gauge("fulcrum_objective_seconds", "Latency target of the policy, at quantile q.", [...POLICY, "objective", "q"], scaler),
   gauge("fulcrum_objective_attainment_ratio", "Share of the last interval's samples within the target.", [...POLICY, "objective"], scaler),
   counter(
     "fulcrum_objective_requests_total",

@@ -1,3 +1,4 @@
+import { MAX_WATTS } from "./gpu-activity.ts";
 import type { GpuDevice } from "./gpu-devices.ts";
 
 type Text = (device: GpuDevice) => string;
@@ -31,9 +32,17 @@ const used = (device: GpuDevice): number => (device.tenant === undefined ? 0 : E
 /** NVML's utilization counts any kernel at all: it says 99 for a batch of one (measured; it must steer nothing). */
 const utilization = (device: GpuDevice): number => (device.reading.busy > 0 ? 99 : 0);
 
+/** Bits of the clock event reasons: an idle GPU says so, a working one says nothing or that its power limit holds it down. */
+const IDLE_BIT = 0x1;
+const POWER_CAP_BIT = 0x4;
+const clockEvents = ({ reading }: GpuDevice): number => {
+  if (reading.busy === 0) return IDLE_BIT;
+  return reading.watts >= MAX_WATTS ? POWER_CAP_BIT : 0;
+};
+
 /**
  * dcgm-exporter's default fields in its order, then those that an operator must enable (SM_ACTIVE, NVLink
- * rates, ECC). PCIe and NVLink values are rates in B/s, NVLINK_BANDWIDTH_TOTAL is MB/s although it is declared a counter.
+ * rates, ECC, clock event reasons). PCIe and NVLink values are rates in B/s, NVLINK_BANDWIDTH_TOTAL is MB/s although it is declared a counter.
  */
 const FIELDS: readonly Field[] = [
   gauge("DCGM_FI_DEV_SM_CLOCK", "SM clock frequency (in MHz).", (device) => (device.reading.busy > 0 ? "1980" : "345")),
@@ -126,6 +135,9 @@ const FIELDS: readonly Field[] = [
   ),
   counter("DCGM_FI_DEV_ECC_SBE_VOL_TOTAL", "Total number of single-bit volatile ECC errors.", zero),
   counter("DCGM_FI_DEV_ECC_DBE_VOL_TOTAL", "Total number of double-bit volatile ECC errors.", zero),
+  counter("DCGM_FI_DEV_ECC_SBE_AGG_TOTAL", "Total number of single-bit persistent ECC errors.", zero),
+  counter("DCGM_FI_DEV_ECC_DBE_AGG_TOTAL", "Total number of double-bit persistent ECC errors.", zero),
+  gauge("DCGM_FI_DEV_CLOCK_THROTTLE_REASONS", "Current clock throttle reasons (bitmask).", integer(clockEvents)),
 ];
 
 const DRIVER = "580.159.04";

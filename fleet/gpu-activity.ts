@@ -93,7 +93,8 @@ function blend(a: Activity, b: Activity, share: number): Activity {
 }
 
 const IDLE_WATTS = 78;
-const MAX_WATTS = 700;
+/** The limit of the board: at it the driver lowers the clocks. */
+export const MAX_WATTS = 700;
 
 /**
  * Power is an estimate: the idle draw (78 W) and the draw of a pure memory copy (459 W at 97 % SM, 86 % DRAM)

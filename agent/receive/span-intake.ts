@@ -8,7 +8,8 @@ import { type Attribution, attribute } from "./attribute.ts";
 
 export type Transport = "grpc" | "http";
 /** Why spans did not become part of a report. */
-export type SpanDropReason = "malformed" | "too-large" | "limit" | "unattributed" | "request-limit";
+export const SPAN_DROP_REASONS = ["malformed", "too-large", "limit", "unattributed", "request-limit"] as const;
+export type SpanDropReason = (typeof SPAN_DROP_REASONS)[number];
 
 export interface SpanIntake {
   accept(batch: TraceBatch, transport: Transport): void;

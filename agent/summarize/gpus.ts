@@ -1,5 +1,6 @@
 import { counterDelta } from "../../core/distributions/delta.ts";
 import type { GpuSample } from "../../core/engines/gpu-page.ts";
+import { FAULT_XIDS } from "../../core/engines/xid.ts";
 import type { EngineTarget } from "../../core/targets.ts";
 import { type GpuReport, LIMITS } from "../../wire/messages.ts";
 
@@ -9,7 +10,7 @@ export interface GpuEvents {
   readonly uuid: string;
   /** Seconds the clocks were held down, by reason; a reason is listed once the page shows it. */
   readonly throttleSeconds: ReadonlyMap<string, number>;
-  /** XID events by code. */
+  /** XID events by code; fault codes are listed once the page shows XIDs at all. */
   readonly xid: ReadonlyMap<number, number>;
   /** ECC errors by kind. */
   readonly ecc: ReadonlyMap<string, number>;
@@ -17,40 +18,55 @@ export interface GpuEvents {
 
 /** What the agent remembers of one GPU between scrapes. */
 export interface GpuState {
-  readonly sample: Detailed;
+  readonly sample: GpuSample;
   readonly at: number;
   readonly events: GpuEvents;
 }
 
-/**
- * Two pages of one GPU → its state. The page's last XID is sticky (it never goes back to 0), so only a CHANGE of code is
- * an event; the same code twice in a row cannot be seen this way. The first page sets every baseline: its XID may be days old.
- */
-export function observeGpu(before: GpuState | undefined, sample: Detailed, at: number): GpuState {
+/** A page away for longer says nothing of the time between; dcgm-exporter itself looks every 30 s unless told otherwise. */
+const LONGEST_GAP = 30;
+
+/** Two pages of one GPU → its state. The first page sets every baseline. */
+export function observeGpu(before: GpuState | undefined, sample: GpuSample, at: number): GpuState {
   const { gpu, uuid } = sample;
   const last = before?.sample ?? sample;
-  const xid = new Map(before?.events.xid);
-  const code = sample.lastXid;
-  if (code !== undefined && code !== 0 && code !== last.lastXid) xid.set(code, (xid.get(code) ?? 0) + 1);
-  const throttleSeconds = addSteps(before?.events.throttleSeconds, throttleTotals(last), throttleTotals(sample));
-  const ecc = addSteps(before?.events.ecc, last.eccErrors ?? {}, sample.eccErrors ?? {});
-  return { sample, at, events: { gpu, uuid, throttleSeconds, xid, ecc } };
+  const gap = before === undefined ? 0 : Math.min(LONGEST_GAP, Math.max(0, at - before.at));
+  const counted = addSteps(before?.events.throttleSeconds, last.throttleSecondsByReason, sample.throttleSecondsByReason);
+  const throttleSeconds = addSeen(counted, sample, gap);
+  const ecc = addSteps(before?.events.ecc, last.eccErrors, sample.eccErrors);
+  return { sample, at, events: { gpu, uuid, throttleSeconds, xid: addXid(before?.events.xid, last.lastXid, sample.lastXid), ecc } };
 }
 
-/** Details that not every reader of a GPU page provides. */
-type Detailed = GpuSample & {
-  readonly throttleSecondsByReason?: Readonly<Record<string, number>>;
-  readonly eccErrors?: Readonly<Record<string, number>>;
-};
+/**
+ * The page's last XID is sticky (it never goes back to 0), so only a CHANGE of code is an event (some exporters show the field only
+ * from the first XID on); the same code twice in a row cannot be seen this way, and the first page's may be days old.
+ */
+function addXid(sofar: ReadonlyMap<number, number> | undefined, last: number | undefined, now: number | undefined): Map<number, number> {
+  const out = new Map(sofar);
+  if (now === undefined) return out;
+  for (const code of FAULT_XIDS) out.set(code, out.get(code) ?? 0);
+  if (now !== 0 && now !== last) out.set(now, (out.get(now) ?? 0) + 1);
+  return out;
+}
 
-/** A page without reasons still says how long in all. */
-const throttleTotals = (sample: Detailed): Readonly<Record<string, number>> =>
-  sample.throttleSecondsByReason ?? (sample.throttleSecondsTotal === undefined ? {} : { any: sample.throttleSecondsTotal });
+/** Time by reason where the page only says what is in force now: a reason seen counts for all the time since the last page. */
+function addSeen(
+  counted: ReadonlyMap<string, number>,
+  { throttling, throttleSecondsByReason }: GpuSample,
+  gap: number,
+): Map<string, number> {
+  const out = new Map(counted);
+  for (const [reason, active] of Object.entries(throttling ?? {})) {
+    // The driver's own time is exact, where there is one.
+    if (throttleSecondsByReason?.[reason] === undefined) out.set(reason, (out.get(reason) ?? 0) + (active ? gap : 0));
+  }
+  return out;
+}
 
 function addSteps(
   sofar: ReadonlyMap<string, number> | undefined,
-  before: Readonly<Record<string, number>>,
-  now: Readonly<Record<string, number>>,
+  before: Readonly<Record<string, number>> = {},
+  now: Readonly<Record<string, number>> = {},
 ): ReadonlyMap<string, number> {
   const out = new Map(sofar);
   // A kind first seen now may have counted for days before: it starts here.
@@ -60,10 +76,11 @@ function addSteps(
 
 /** Takes the events out; kinds stay listed at zero, because the page has them. */
 export const drainedGpu = (state: GpuState): GpuState => {
-  const zeroed = (events: ReadonlyMap<string, number>) => new Map([...events.keys()].map((kind) => [kind, 0] as const));
-  const { throttleSeconds, ecc } = state.events;
-  return { ...state, events: { ...state.events, throttleSeconds: zeroed(throttleSeconds), xid: new Map(), ecc: zeroed(ecc) } };
+  const { throttleSeconds, xid, ecc } = state.events;
+  return { ...state, events: { ...state.events, throttleSeconds: zeroed(throttleSeconds), xid: zeroed(xid), ecc: zeroed(ecc) } };
 };
+
+const zeroed = <K>(events: ReadonlyMap<K, number>): Map<K, number> => new Map([...events.keys()].map((kind) => [kind, 0]));
 
 /** GPUs as reported, with the pool of the pod that holds each; an unknown pod keeps its name and has no pool. */
 export function gpuReports(states: Iterable<GpuState>, targets: readonly EngineTarget[], now: number): GpuReport[] {
@@ -71,7 +88,8 @@ export function gpuReports(states: Iterable<GpuState>, targets: readonly EngineT
   for (const state of states) {
     if (reports.length >= LIMITS.gpusPerReport) break;
     const { sample } = state;
-    const { throttleSeconds, xid } = state.events;
+    const { throttleSeconds } = state.events;
+    const xid = [...state.events.xid].filter(([, count]) => count > 0);
     const holder = targets.find(
       (t) => t.pod === sample.pod && (sample.namespace === undefined || sample.namespace === "" || sample.namespace === t.namespace),
     );
@@ -84,7 +102,7 @@ export function gpuReports(states: Iterable<GpuState>, targets: readonly EngineT
       ...figures(sample),
       // Reasons overlap in time; the longest is a lower bound of the time held down, their sum would not be.
       ...(throttleSeconds.size > 0 && { throttleSeconds: Math.max(...throttleSeconds.values()) }),
-      ...(xid.size > 0 && { xid: [...xid].map(([code, count]) => ({ xid: code, count })) }),
+      ...(xid.length > 0 && { xid: xid.map(([code, count]) => ({ xid: code, count })) }),
     });
   }
   return reports;

@@ -1,11 +1,12 @@
 import type { ForeignUnit } from "./dialect.ts";
+import { CLOCK_EVENTS_SERIES } from "./gpu-clocks.ts";
 
 /**
  * dcgm-exporter fields as data. The exporter prints whatever its CSV names, so the names before DCGM 4.6 and after its great renaming are both
  * met; the first that is present wins. Deliberately not read:
  * - GPU_UTIL: "one or more kernels ran"; a decode engine pins it at 100 with a single request.
  * - NVLINK_BANDWIDTH_TOTAL: an average in MB/s over the watch interval, both directions, declared as counter.
- * - *_VIOLATION: sources disagree on µs or ns. The CLOCKS_EVENT_REASON_*_NS twins carry their unit in the name.
+ * - *_VIOLATION: sources disagree on µs or ns. The CLOCKS_EVENT_REASON_*_NS twins (gpu-clocks.ts) carry their unit in the name.
  */
 export type GpuValueName =
   | "smActive"
@@ -22,7 +23,8 @@ export type GpuValueName =
   | "nvlinkReceiveBytesPerSecond"
   | "nvlinkTransmitBytesPerSecond"
   | "energyJoules"
-  | "lastXid";
+  | "lastXid"
+  | "clockEvents";
 
 export interface GpuRule {
   readonly name: GpuValueName;
@@ -47,15 +49,15 @@ export const GPU_RULES: readonly GpuRule[] = [
   { name: "nvlinkTransmitBytesPerSecond", series: ["DCGM_FI_PROF_NVLINK_TX_BYTES"] },
   { name: "energyJoules", series: ["DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION"], unit: "mJ" },
   { name: "lastXid", series: ["DCGM_FI_DEV_XID_ERRORS", "DCGM_FI_DEV_XID_ERROR"] },
+  { name: "clockEvents", series: CLOCK_EVENTS_SERIES },
 ];
 
-/** Cumulative nanoseconds below the requested clock, by reason; reasons do not overlap in the driver's accounting. */
-export const THROTTLE_SERIES: ReadonlyMap<string, string> = new Map([
-  ["DCGM_FI_DEV_CLOCKS_EVENT_REASON_SW_POWER_CAP_NS", "sw_power_cap"],
-  ["DCGM_FI_DEV_CLOCKS_EVENT_REASON_SYNC_BOOST_NS", "sync_boost"],
-  ["DCGM_FI_DEV_CLOCKS_EVENT_REASON_SW_THERM_SLOWDOWN_NS", "sw_thermal"],
-  ["DCGM_FI_DEV_CLOCKS_EVENT_REASON_HW_THERM_SLOWDOWN_NS", "hw_thermal"],
-  ["DCGM_FI_DEV_CLOCKS_EVENT_REASON_HW_POWER_BRAKE_SLOWDOWN_NS", "hw_power_brake"],
+/** ECC errors by kind: volatile counts begin at the last driver load, aggregate ones are kept on the board. Off in the default CSV. */
+export const ECC_SERIES: ReadonlyMap<string, string> = new Map([
+  ["DCGM_FI_DEV_ECC_SBE_VOL_TOTAL", "sbe_volatile"],
+  ["DCGM_FI_DEV_ECC_DBE_VOL_TOTAL", "dbe_volatile"],
+  ["DCGM_FI_DEV_ECC_SBE_AGG_TOTAL", "sbe_aggregate"],
+  ["DCGM_FI_DEV_ECC_DBE_AGG_TOTAL", "dbe_aggregate"],
 ]);
 
 /** XIDs seen in the exporter's own window, one series per code. */

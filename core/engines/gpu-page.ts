@@ -2,16 +2,9 @@ import type { PageFormat, PageLimits } from "../exposition/limits.ts";
 import type { Problem } from "../exposition/problems.ts";
 import { createSeriesReader } from "../exposition/series-reader.ts";
 import type { Labels } from "../exposition/series.ts";
-import {
-  gpuLabels,
-  GPU_RULES,
-  isBlankValue,
-  THROTTLE_SERIES,
-  XID_COUNT_SERIES,
-  type GpuLabels,
-  type GpuValueName,
-} from "./dcgm-exporter.ts";
+import { ECC_SERIES, gpuLabels, GPU_RULES, isBlankValue, XID_COUNT_SERIES, type GpuLabels, type GpuValueName } from "./dcgm-exporter.ts";
 import { toBase } from "./dialect.ts";
+import { clockEvents, THROTTLE_SERIES } from "./gpu-clocks.ts";
 import type { Store } from "./slots.ts";
 
 /** One GPU (or MIG instance) as a dcgm-exporter page shows it. What the page does not have, or has blank, is absent. */
@@ -29,8 +22,12 @@ export interface GpuSample extends GpuLabels {
   readonly nvlinkTransmitBytesPerSecond?: number;
   /** Cumulative. */
   readonly energyJoules?: number;
-  /** Cumulative, all reasons. */
-  readonly throttleSecondsTotal?: number;
+  /** Cumulative time the clocks were held down, for those reasons whose time the page has. */
+  readonly throttleSecondsByReason?: Readonly<Record<string, number>>;
+  /** Which reasons hold the clocks down at this moment; every reason is listed. */
+  readonly throttling?: Readonly<Record<string, boolean>>;
+  /** Cumulative, by kind. */
+  readonly eccErrors?: Readonly<Record<string, number>>;
   /** The last XID seen since the driver was loaded; it never resets. 0 = none. */
   readonly lastXid?: number;
   /** Counts in the exporter's own sliding window. */
@@ -117,6 +114,8 @@ interface Target {
 function targetOf(name: string, labels: Labels): Target | undefined {
   const reason = THROTTLE_SERIES.get(name);
   if (reason !== undefined) return { slot: `throttle:${reason}`, convert: (v) => toBase(v, "ns") };
+  const ecc = ECC_SERIES.get(name);
+  if (ecc !== undefined) return { slot: `ecc:${ecc}`, convert: (v) => v };
   if (name === XID_COUNT_SERIES) return { slot: `xid:${labels.get("xid") ?? ""}`, convert: (v) => v };
   for (const rule of GPU_RULES) {
     const at = rule.series.indexOf(name);
@@ -135,22 +134,27 @@ function toSample(gpu: Gpu, generation: number): GpuSample {
     const value = rule.series.map((_, i) => current(`${rule.name}:${i}`)).find((v) => v !== undefined);
     if (value !== undefined) values[rule.name] = value;
   }
-  const { memoryFreeBytes, memoryReservedBytes, ...rest } = values;
+  const { memoryFreeBytes, memoryReservedBytes, clockEvents: mask, ...rest } = values;
   const total = rest.memoryTotalBytes ?? sumKnown(rest.memoryUsedBytes, memoryFreeBytes, memoryReservedBytes ?? 0);
   const live = [...gpu.values].filter(([, reading]) => reading.generation === generation);
-  const throttle = live.filter(([slot]) => slot.startsWith("throttle:"));
-  const xidCounts = live
-    .filter(([slot]) => slot.startsWith("xid:"))
-    .map(([slot, reading]) => ({ xid: Number.parseInt(slot.slice(4), 10), count: reading.value }))
+  const throttle = withPrefix(live, "throttle:");
+  const ecc = withPrefix(live, "ecc:");
+  const xidCounts = withPrefix(live, "xid:")
+    .map(([code, count]) => ({ xid: Number.parseInt(code, 10), count }))
     .filter(({ xid }) => Number.isSafeInteger(xid));
   return {
     ...gpu.labels,
     ...rest,
     ...(total === undefined ? {} : { memoryTotalBytes: total }),
-    ...(throttle.length === 0 ? {} : { throttleSecondsTotal: throttle.reduce((sum, [, reading]) => sum + reading.value, 0) }),
+    ...(throttle.length === 0 ? {} : { throttleSecondsByReason: Object.fromEntries(throttle) }),
+    ...(mask === undefined ? {} : { throttling: clockEvents(mask) }),
+    ...(ecc.length === 0 ? {} : { eccErrors: Object.fromEntries(ecc) }),
     ...(xidCounts.length === 0 ? {} : { xidCounts }),
   };
 }
+
+const withPrefix = (live: readonly (readonly [string, Reading])[], prefix: string): [string, number][] =>
+  live.filter(([slot]) => slot.startsWith(prefix)).map(([slot, reading]) => [slot.slice(prefix.length), reading.value]);
 
 function sumKnown(...parts: readonly (number | undefined)[]): number | undefined {
   let sum = 0;

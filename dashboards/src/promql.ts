@@ -26,6 +26,9 @@ function braces(match: Readonly<Record<string, string | undefined>>): string {
 /** The instant value of a gauge. */
 export const gauge = <N extends GaugeMetric>(name: N, match: Match<N> = {}): string => `${name}${braces(match)}`;
 
+/** The running total itself: for whether a series exists, not for how fast it grows. */
+export const counter = <N extends CounterMetric>(name: N, match: Match<N> = {}): string => `${name}${braces(match)}`;
+
 export const rate = <N extends CounterMetric>(name: N, match: Match<N> = {}, window = RATE_WINDOW): string =>
   `rate(${name}${braces(match)}[${window}])`;
 

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { DistributionHistogram } from "../../agent/metrics-histogram.ts";
 import { createSeriesKeeper } from "../../agent/metrics-series.ts";
 import { createAgentMetrics } from "../../agent/metrics.ts";
+import { SPAN_DROP_REASONS } from "../../agent/receive/span-intake.ts";
 import { CATALOG, type MetricSpec } from "../../core/catalog.ts";
 import { parsePage } from "../../core/exposition/parse.ts";
 import { createSketch } from "../../core/sketch/builder.ts";
@@ -139,9 +140,27 @@ describe("the agent's metrics page", () => {
     ]);
   });
 
+  it("counts from zero what an alert or a panel takes the increase of", async () => {
+    const page = parsePage(await createAgentMetrics(() => true).page()).samples;
+    expect(page.filter((s) => s.name === "fulcrum_spans_dropped_total").map((s) => [s.labels.get("reason"), s.value])).toEqual(
+      SPAN_DROP_REASONS.map((reason) => [reason, 0]),
+    );
+  });
+
   it("forgets a GPU that is gone and the pod that left it, and keeps counting its events", async () => {
     const metrics = createAgentMetrics(() => true);
-    const events = [{ gpu: "0", uuid: "G", throttleSeconds: new Map([["power", 0.5]]), xid: new Map([[79, 1]]), ecc: new Map() }];
+    const events = [
+      {
+        gpu: "0",
+        uuid: "G",
+        throttleSeconds: new Map([["power", 0.5]]),
+        xid: new Map([
+          [79, 1],
+          [48, 0],
+        ]),
+        ecc: new Map([["dbe_volatile", 0]]),
+      },
+    ];
     metrics.apply(report({ gpus: [{ gpu: "0", uuid: "G", pod: "a", age: 0, powerWatts: 300 }] }), events);
     metrics.apply(report({ gpus: [{ gpu: "0", uuid: "G", pod: "b", age: 0, powerWatts: 310 }] }), events);
     const watts = parsePage(await metrics.page()).samples.filter((s) => s.name === "fulcrum_gpu_power_watts");
@@ -149,6 +168,8 @@ describe("the agent's metrics page", () => {
     metrics.apply(report({}), []);
     expect(await value(metrics.page(), "fulcrum_gpu_power_watts")).toBeUndefined();
     expect(await value(metrics.page(), "fulcrum_gpu_xid_errors_total", { pod: "a", xid: "79" })).toBe(1);
+    expect(await value(metrics.page(), "fulcrum_gpu_xid_errors_total", { pod: "b", xid: "48" })).toBe(0);
+    expect(await value(metrics.page(), "fulcrum_gpu_ecc_errors_total", { pod: "b", kind: "dbe_volatile" })).toBe(0);
     expect(await value(metrics.page(), "fulcrum_gpu_clock_throttle_seconds_total", { pod: "b", reason: "power" })).toBe(0.5);
   });
 });

@@ -12,7 +12,7 @@ const binary = component("prometheus");
 const page = (requests: number): string =>
   [
     "# TYPE fulcrum_objective_seconds gauge",
-    'fulcrum_objective_seconds{namespace="serving",policy="llama",objective="ttft",quantile="0.95"} 0.5',
+    'fulcrum_objective_seconds{namespace="serving",policy="llama",objective="ttft",q="0.95"} 0.5',
     "# TYPE fulcrum_objective_requests_total counter",
     `fulcrum_objective_requests_total{namespace="serving",policy="llama",objective="ttft"} ${requests}`,
     "# TYPE fulcrum_objective_misses_total counter",

@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import { FAULT_XIDS } from "../../core/engines/xid.ts";
 import { alertRules, recordingRules, ruleTests, RULES_FILE, RULE_TESTS_FILE } from "../support/alert-rules.ts";
 import { component, needs } from "../support/components.ts";
 import { catalogProblems } from "../support/promql-catalog.ts";
@@ -40,6 +41,12 @@ describe("alert rules", () => {
     ...recordingRules().map((rule) => [rule.record, rule.expr] as const),
   ])("%s reads only metrics and labels of the catalog", (_, expr) => {
     expect(catalogProblems(expr, recorded)).toEqual([]);
+  });
+
+  it("take every fault XID that the agent counts from zero for a fault", () => {
+    const excluded = /xid!~"([^"]+)"/.exec(alerts.find((rule) => rule.alert === "FulcrumGpuFault")?.expr ?? "")?.[1];
+    expect(excluded).toBe("13|31|43|45");
+    expect(FAULT_XIDS.filter((code) => new RegExp(`^(?:${excluded})$`).test(String(code)))).toEqual([]);
   });
 
   it("each have a case that fires and one that stays silent", () => {

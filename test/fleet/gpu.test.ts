@@ -63,6 +63,23 @@ describe("the exporter page", () => {
     ]);
   });
 
+  it("has XIDs, ECC totals and clock event reasons, the power limit among them", () => {
+    const [gpu, idle] = createGpuDevices([{ name: "node-a", gpus: 2 }], 1);
+    if (gpu === undefined || idle === undefined) throw new Error("two GPUs");
+    gpu.tenant = { replica: 1, pod: "llama-prefill-0" };
+    tickGpus([gpu], 1, () => ({ ...gpu.reading, busy: 1, watts: 700 }));
+    const page = renderDcgmPage([gpu, idle], "serving");
+    expect(
+      parsePage(page)
+        .samples.filter(({ name }) => name === "DCGM_FI_DEV_CLOCK_THROTTLE_REASONS")
+        .map(({ value }) => value),
+    ).toEqual([4, 1]);
+    const [capped, free] = readGpuPage(page).gpus;
+    expect([capped?.throttling?.["sw_power_cap"], free?.throttling?.["sw_power_cap"]]).toEqual([true, false]);
+    expect(free?.lastXid).toBe(0);
+    expect(free?.eccErrors).toEqual({ sbe_volatile: 0, dbe_volatile: 0, sbe_aggregate: 0, dbe_aggregate: 0 });
+  });
+
   it("integrates energy from power", () => {
     const [idle] = createGpuDevices([{ name: "node-a", gpus: 1 }], 1);
     expect(idle).toBeDefined();

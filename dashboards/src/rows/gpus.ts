@@ -1,11 +1,15 @@
-import { aggregate, gauge, increase, rate } from "../promql.ts";
+import { aggregate, counter, gauge, increase, rate } from "../promql.ts";
 import { graph, NEUTRAL, NONE_EXPECTED } from "../panels.ts";
 import { GPU } from "../scope.ts";
 
 const BY = ["gpu", "uuid", "pod", "pool", "role"] as const;
 
-/** A zero for each GPU that reports at all: an event counter has no series before its first event, and silence must differ from none. */
-const zeroWhereReporting = `0 * ${aggregate<"fulcrum_gpu_power_watts">("max", BY, gauge("fulcrum_gpu_power_watts", GPU))}`;
+/**
+ * What happened, and one zero line for each GPU whose source counts such events: all its quiet kinds would bury the rest, and no
+ * line at all would look like a source that does not say.
+ */
+const eventsOrZero = (events: string, name: "fulcrum_gpu_clock_throttle_seconds_total" | "fulcrum_gpu_xid_errors_total"): string =>
+  `(${events} > 0) or 0 * ${aggregate<"fulcrum_gpu_clock_throttle_seconds_total">("max", BY, counter(name, GPU))}`;
 
 const activity = (name: "fulcrum_gpu_sm_active_ratio" | "fulcrum_gpu_tensor_active_ratio" | "fulcrum_gpu_dram_active_ratio"): string =>
   aggregate<"fulcrum_gpu_sm_active_ratio">("avg", ["role"], gauge(name, GPU));
@@ -63,16 +67,19 @@ export const gpus = [
   graph({
     title: "Clock throttling",
     description:
-      "Share of time a GPU's clocks were held down, by reason. A power cap under full load is normal; thermal and hardware reasons are not.",
+      "Share of time a GPU's clocks were held down, by reason. A power cap under full load is normal; thermal and hardware reasons are not. " +
+      "A flat zero is drawn for GPUs whose source tells reasons and had none.",
     unit: "percentunit",
     queries: [
       {
-        expr:
+        expr: eventsOrZero(
           aggregate<"fulcrum_gpu_clock_throttle_seconds_total">(
             "sum",
-            ["gpu", "uuid", "pod", "pool", "role", "reason"],
+            [...BY, "reason"],
             rate("fulcrum_gpu_clock_throttle_seconds_total", GPU),
-          ) + ` or ${zeroWhereReporting}`,
+          ),
+          "fulcrum_gpu_clock_throttle_seconds_total",
+        ),
         legend: "{{role}} {{pod}} GPU {{gpu}} {{reason}}",
       },
     ],
@@ -80,17 +87,15 @@ export const gpus = [
   }),
   graph({
     title: "XID events",
-    description: "Errors the driver reported in each step. A flat zero is drawn for GPUs that report and had none.",
+    description: "Errors the driver reported in each step. A flat zero is drawn for GPUs whose source tells XIDs and had none.",
     unit: "none",
     draw: "bars",
     queries: [
       {
-        expr:
-          aggregate<"fulcrum_gpu_xid_errors_total">(
-            "sum",
-            ["gpu", "uuid", "pod", "pool", "role", "xid"],
-            increase("fulcrum_gpu_xid_errors_total", GPU),
-          ) + ` or ${zeroWhereReporting}`,
+        expr: eventsOrZero(
+          aggregate<"fulcrum_gpu_xid_errors_total">("sum", [...BY, "xid"], increase("fulcrum_gpu_xid_errors_total", GPU)),
+          "fulcrum_gpu_xid_errors_total",
+        ),
         legend: "{{role}} {{pod}} GPU {{gpu}} XID {{xid}}",
       },
     ],

@@ -15,10 +15,10 @@ const attainment = (objective: "ttft" | "itl"): string =>
 const target = (objective: "ttft" | "itl"): Query => ({
   expr: aggregate<"fulcrum_objective_seconds">(
     "max",
-    ["namespace", "policy", "quantile"],
+    ["namespace", "policy", "q"],
     gauge("fulcrum_objective_seconds", { ...POLICY, objective: `="${objective}"` }),
   ),
-  legend: "target of {{policy}} at q={{quantile}}",
+  legend: "target of {{policy}} at q={{q}}",
 });
 
 const quantiles = (name: "fulcrum_ttft_seconds" | "fulcrum_itl_seconds"): [Query, Query, Query] => [
@@ -86,10 +86,10 @@ export const objectives = [
       {
         expr: aggregate<"fulcrum_observed_ttft_seconds">(
           "max",
-          ["namespace", "policy", "quantile"],
+          ["namespace", "policy", "q"],
           gauge("fulcrum_observed_ttft_seconds", POLICY),
         ),
-        legend: "observed {{policy}} q={{quantile}}",
+        legend: "observed {{policy}} q={{q}}",
       },
       {
         expr: aggregate<"fulcrum_predicted_ttft_seconds">("max", POLICY_LABELS, gauge("fulcrum_predicted_ttft_seconds", POLICY)),
@@ -107,12 +107,8 @@ export const objectives = [
     width: 12,
     queries: [
       {
-        expr: aggregate<"fulcrum_observed_itl_seconds">(
-          "max",
-          ["namespace", "policy", "quantile"],
-          gauge("fulcrum_observed_itl_seconds", POLICY),
-        ),
-        legend: "observed {{policy}} q={{quantile}}",
+        expr: aggregate<"fulcrum_observed_itl_seconds">("max", ["namespace", "policy", "q"], gauge("fulcrum_observed_itl_seconds", POLICY)),
+        legend: "observed {{policy}} q={{q}}",
       },
       {
         expr: aggregate<"fulcrum_predicted_itl_seconds">("max", POLICY_LABELS, gauge("fulcrum_predicted_itl_seconds", POLICY)),

@@ -49,7 +49,7 @@ describe("a dcgm-exporter page", () => {
       memoryTotalBytes: 128 * 2 ** 20,
       nvlinkTransmitBytesPerSecond: 1000,
       nvlinkReceiveBytesPerSecond: 2000,
-      throttleSecondsTotal: 2,
+      throttleSecondsByReason: { sw_power_cap: 1.5, hw_thermal: 0.5 },
       lastXid: 79,
       xidCounts: [
         { xid: 79, count: 1 },
@@ -76,6 +76,30 @@ describe("a dcgm-exporter page", () => {
     expect(page.read(row(0, "c", 110)).gpus).toEqual([{ gpu: "0", uuid: "GPU-0", pod: "c", powerWatts: 110 }]);
     expect(page.read(row(0, "", 90)).gpus).toEqual([{ gpu: "0", uuid: "GPU-0", powerWatts: 90 }]);
     expect(page.read("").gpus).toEqual([]);
+  });
+
+  it.each(["DCGM_FI_DEV_CLOCK_THROTTLE_REASONS", "DCGM_FI_DEV_CLOCKS_EVENT_REASONS"])(
+    "tells from %s what holds the clocks down",
+    (name) => {
+      const page = (mask: number): readonly string[] => {
+        const [gpu] = readGpuPage(`${name}{gpu="0",UUID="G"} ${mask}\n`).gpus;
+        expect(gpu).not.toHaveProperty("throttleSecondsByReason");
+        const reasons = Object.entries(gpu?.throttling ?? {});
+        expect(reasons).toHaveLength(6);
+        return reasons.filter(([, active]) => active).map(([reason]) => reason);
+      };
+      expect(page(0)).toEqual([]);
+      // Idle, a clock set by an operator, display: nothing holds a working GPU down.
+      expect(page(0x1 + 0x2 + 0x100)).toEqual([]);
+      expect(page(0x4)).toEqual(["sw_power_cap"]);
+      expect(page(0x1 + 0x8 + 0x40)).toEqual(["hw_slowdown", "hw_thermal"]);
+      expect(page(0x10 + 0x20 + 0x80)).toEqual(["sync_boost", "sw_thermal", "hw_power_brake"]);
+    },
+  );
+
+  it("counts ECC errors by the kinds it has", () => {
+    const text = 'DCGM_FI_DEV_ECC_SBE_VOL_TOTAL{gpu="0",UUID="G"} 7\nDCGM_FI_DEV_ECC_DBE_AGG_TOTAL{gpu="0",UUID="G"} 0\n';
+    expect(readGpuPage(text).gpus).toEqual([{ gpu: "0", uuid: "G", eccErrors: { sbe_volatile: 7, dbe_aggregate: 0 } }]);
   });
 
   it("shared by several pods is one device", () => {
