@@ -98,7 +98,9 @@ export function summarize(input: {
   readonly journal: string;
 }): DemoSummary {
   const { truth, state, spans } = input.collected;
-  const agents = (state?.agents ?? []).map((a) => ({ node: a.node, connected: a.connected, reports: a.reports }));
+  const agents = (state?.agents ?? [])
+    .map(({ node, connected, reports }) => ({ node, connected, reports }))
+    .sort((a, b) => (a.node < b.node ? -1 : 1));
   return {
     policy: input.policy.metadata.name,
     engine: input.engine,

@@ -1,4 +1,5 @@
-import { writeFile } from "node:fs/promises";
+import { mkdtemp, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -50,9 +51,7 @@ describe("kill -9 during the demo", () => {
   const state = (): Promise<PageState> => demo.get<PageState>(`${demo.page}/api/state`);
 
   beforeAll(async () => {
-    const trace = await writeWorkload({ seconds: 100, rate: 24, isl: 3000, osl: 500, seed: 11 });
-    const { mkdtemp } = await import("node:fs/promises");
-    const { tmpdir } = await import("node:os");
+    const trace = await writeWorkload({ seconds: 75, rate: 24, isl: 3000, osl: 500, seed: 11 });
     const policy = join(await mkdtemp(join(tmpdir(), "fulcrum-policy-")), "kill.yaml");
     await writeFile(policy, POLICY);
     demo = await startDemo(["--trace", trace, "--policy", policy]);
@@ -89,7 +88,7 @@ describe("kill -9 during the demo", () => {
       const now = await state();
       return now.agents.length === 2 && now.agents.every((a) => a.connected) && now.policies[0]?.lastDecision ? now : undefined;
     });
-    expect(s.policies[0]?.name).toBe("kill");
+    expect(s.policies[0]?.name).toBe("demo/kill");
     expect(await demo.pid("scaler")).not.toBe(victim);
   });
 
@@ -115,15 +114,15 @@ describe("kill -9 during the demo", () => {
     });
     const truth = await demo.get<{ totals: Record<string, number> }>(`${demo.fleet}/v1/truth`);
     expect(truth.totals["completed"]).toBe(truth.totals["requests"]);
-    const seen = await demo.get<{ policies: { totals: Record<string, number> }[] }>(`${demo.page}/api/totals`);
-    // The scaler was away for a while, so it may have seen less than there was, but never more.
-    const reported = seen.policies[0]?.totals["generatedTokens"] ?? Infinity;
+    const seen = await demo.get<{ pools: { role: string; counters: Record<string, number> }[] }>(`${demo.page}/api/totals`);
+    // Scaler and agent were away for a while, so they may have seen less than there was, but never more.
+    const reported = seen.pools.find((p) => p.role === "decode")?.counters["generatedTokens"] ?? Infinity;
     expect(reported).toBeGreaterThan(0);
-    expect(reported).toBeLessThanOrEqual((truth.totals["generatedTokens"] ?? 0) * 1.05);
+    expect(reported).toBeLessThanOrEqual(truth.totals["generatedTokens"] ?? 0);
     const { code, summary } = await demo.ended;
     expect(code).toBe(0);
     expect(summary?.restarts).toMatchObject({ scaler: 1, "agent-node-a": 1 });
     const replay = await run(process.execPath, [bundle, "replay", join(demo.runDir, "journal")]);
-    expect(replay.stdout).toMatch(/0 differ/);
-  });
+    expect(replay.stderr).toMatch(/ 0 differ/);
+  }, 240_000);
 });
