@@ -1,4 +1,4 @@
-import type { Seconds } from "./units.ts";
+import { seconds, type Bytes, type BytesPerSecond, type Seconds } from "./units.ts";
 
 /**
  * Three-coefficient latency models of one replica (reference: fits of measured operator tables and of a
@@ -23,20 +23,20 @@ export interface DecodeModel {
 }
 
 export interface TransferModel {
-  readonly latency: number;
-  readonly bytesPerSecond: number;
+  readonly latency: Seconds;
+  readonly bytesPerSecond: BytesPerSecond;
 }
 
 /** Time of one prefill pass: t = max(floor, c0 + c1·ΣT) + c2·Σ(T·L), T computed tokens, L the prompt's length. */
 export function prefillSeconds(m: PrefillModel, sumTokens: number, sumTokensTimesLength: number): Seconds {
-  return (Math.max(m.floor, m.c0 + m.c1 * sumTokens) + m.c2 * sumTokensTimesLength) as Seconds;
+  return seconds(Math.max(m.floor, m.c0 + m.c1 * sumTokens) + m.c2 * sumTokensTimesLength);
 }
 
 /** Time of one decode step: t = d0 + d1·B + d2·KV, B sequences, KV resident tokens. */
 export function decodeSeconds(m: DecodeModel, sequences: number, kvTokens: number): Seconds {
-  return (m.d0 + m.d1 * sequences + m.d2 * kvTokens) as Seconds;
+  return seconds(m.d0 + m.d1 * sequences + m.d2 * kvTokens);
 }
 
-export function transferSeconds(m: TransferModel, bytes: number): Seconds {
-  return (m.latency + bytes / m.bytesPerSecond) as Seconds;
+export function transferSeconds(m: TransferModel, bytes: Bytes): Seconds {
+  return seconds(m.latency + bytes / m.bytesPerSecond);
 }

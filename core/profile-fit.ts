@@ -1,3 +1,4 @@
+import { bytesPerSecond, seconds } from "./units.ts";
 import { decodeSeconds, prefillSeconds, type DecodeModel, type PrefillModel, type TransferModel } from "./latency-model.ts";
 import type { Profile } from "./profile.ts";
 
@@ -32,7 +33,7 @@ export function fitProfile(profile: Profile): ProfileFit {
   return {
     prefill,
     decode,
-    transfer: profile.transfer,
+    transfer: { latency: seconds(profile.transfer.latency), bytesPerSecond: bytesPerSecond(profile.transfer.bytesPerSecond) },
     error: {
       prefill: meanError(prefillPoints, ([, sum = 0, square = 0]) => prefillSeconds(prefill, sum, square)),
       decode: meanError(decodePoints, ([, sequences = 0, kv = 0]) => decodeSeconds(decode, sequences, kv)),

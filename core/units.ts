@@ -11,15 +11,9 @@ export type Bytes = Unit<"B">;
 export type BytesPerSecond = Unit<"B/s">;
 export type Tokens = Unit<"tok">;
 export type TokensPerSecond = Unit<"tok/s">;
-/** A share in 0..1. */
-export type Ratio = Unit<"1">;
 
 export const seconds = (value: number): Seconds => value as Seconds;
 export const bytes = (value: number): Bytes => value as Bytes;
 export const bytesPerSecond = (value: number): BytesPerSecond => value as BytesPerSecond;
 export const tokens = (value: number): Tokens => value as Tokens;
 export const tokensPerSecond = (value: number): TokensPerSecond => value as TokensPerSecond;
-export const ratio = (value: number): Ratio => value as Ratio;
-
-/** Milliseconds, as engines and profiles publish them, to seconds. */
-export const fromMillis = (ms: number): Seconds => (ms / 1000) as Seconds;

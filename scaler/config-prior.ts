@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { err, ok, type Result } from "../core/result.ts";
+import { bytes, bytesPerSecond, seconds, tokens } from "../core/units.ts";
 import type { Prior } from "./decide/controller.types.ts";
 
 const positive = z.number().positive();
@@ -9,9 +10,9 @@ const priorSchema = z.object({
   name: z.string().min(1),
   prefill: z.object({ floor: coefficient, c0: coefficient, c1: positive, c2: coefficient }),
   decode: z.object({ d0: coefficient, d1: coefficient, d2: coefficient }),
-  transfer: z.object({ latency: coefficient, bytesPerSecond: positive }),
-  kvBytesPerToken: positive,
-  kvCapacityTokens: positive,
+  transfer: z.object({ latency: coefficient.transform(seconds), bytesPerSecond: positive.transform(bytesPerSecond) }),
+  kvBytesPerToken: positive.transform(bytes),
+  kvCapacityTokens: positive.transform(tokens),
 });
 
 /**
@@ -22,9 +23,9 @@ export const DEFAULT_PRIOR: Prior = {
   name: "h200-llama-3.1-8b",
   prefill: { floor: 0.006179, c0: 0.00215548, c1: 2.557583e-5, c2: 4.91007e-10 },
   decode: { d0: 0.00618108, d1: 1.429383e-5, d2: 2.90749e-8 },
-  transfer: { latency: 0.002, bytesPerSecond: 45e9 },
-  kvBytesPerToken: 131_072,
-  kvCapacityTokens: 890_000,
+  transfer: { latency: seconds(0.002), bytesPerSecond: bytesPerSecond(45e9) },
+  kvBytesPerToken: bytes(131_072),
+  kvCapacityTokens: tokens(890_000),
 };
 
 /** A prior file's text → Prior, or what is wrong with it and where. Additional fields are ignored. */

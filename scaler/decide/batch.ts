@@ -1,4 +1,5 @@
 import type { DecodeModel, PrefillModel } from "../../core/latency-model.ts";
+import { tokens, type Tokens } from "../../core/units.ts";
 import { clamp } from "../learn/workload.ts";
 
 /** Tokens per pass at which throughput is this share of the best; more only adds waiting at low load. */
@@ -10,8 +11,8 @@ const LOW_LOAD = 0.6;
 const GRAIN = 256;
 
 /** Saturation point T = q/(1 − q)·c0/c1, not below where the pass leaves its floor (floor/c1). */
-export function saturationTokens(m: PrefillModel): number {
-  return Math.max((SATURATION / (1 - SATURATION)) * (m.c0 / m.c1), m.floor / m.c1);
+export function saturationTokens(m: PrefillModel): Tokens {
+  return tokens(Math.max((SATURATION / (1 - SATURATION)) * (m.c0 / m.c1), m.floor / m.c1));
 }
 
 /** Prefill budget for a utilisation: T_sat below 0.6, growing to 8·T_sat as load approaches capacity. */

@@ -1,6 +1,7 @@
 import type { Decision } from "../../core/decision.ts";
 import type { Observation } from "../../core/observation.ts";
 import type { DecodeModel, PrefillModel, TransferModel } from "../../core/latency-model.ts";
+import type { Bytes, Tokens } from "../../core/units.ts";
 import type { Policy } from "../policy/schema.ts";
 
 /** What is believed of one replica of each role before anything was observed. */
@@ -9,8 +10,8 @@ export interface Prior {
   readonly prefill: PrefillModel;
   readonly decode: DecodeModel;
   readonly transfer: TransferModel;
-  readonly kvBytesPerToken: number;
-  readonly kvCapacityTokens: number;
+  readonly kvBytesPerToken: Bytes;
+  readonly kvCapacityTokens: Tokens;
 }
 
 /**

@@ -1,3 +1,4 @@
+import { tokensPerSecond, type TokensPerSecond } from "../../core/units.ts";
 import { burstiness } from "../learn/burstiness.ts";
 import { ewmaMean } from "../learn/ewma.ts";
 import { FAST_TAU, lengths, NOW_TAU, type Lengths, type Workload } from "../learn/workload.ts";
@@ -6,9 +7,9 @@ import { FAST_TAU, lengths, NOW_TAU, type Lengths, type Workload } from "../lear
 export interface Demand {
   readonly arrivals: number;
   /** Prompt tokens to compute per second (cache hits excluded). */
-  readonly prefillTokens: number;
+  readonly prefillTokens: TokensPerSecond;
   /** Output tokens per second. */
-  readonly decodeTokens: number;
+  readonly decodeTokens: TokensPerSecond;
   readonly lengths: Lengths;
   /** Index of dispersion of arrivals. */
   readonly burstiness: number;
@@ -33,7 +34,13 @@ export function forecast(w: Workload, horizon: number): Demand | undefined {
   const produced = ahead(outputSeen, rate * 2 * (known.osl ?? 0) ** 2, horizon);
   // Produced tokens lag arrivals by a request's life and collapse when decode starves; arrivals × length do not.
   const offered = known.osl === undefined ? 0 : arrivals * known.osl;
-  return { arrivals, prefillTokens, decodeTokens: Math.max(offered, produced), lengths: known, burstiness: dispersion };
+  return {
+    arrivals,
+    prefillTokens: tokensPerSecond(prefillTokens),
+    decodeTokens: tokensPerSecond(Math.max(offered, produced)),
+    lengths: known,
+    burstiness: dispersion,
+  };
 }
 
 interface Levels {
@@ -72,8 +79,8 @@ export function worst(a: Demand, b: Demand): Demand {
   const longer = a.lengths.uncachedP95 >= b.lengths.uncachedP95 ? a.lengths : b.lengths;
   return {
     arrivals: Math.max(a.arrivals, b.arrivals),
-    prefillTokens: Math.max(a.prefillTokens, b.prefillTokens),
-    decodeTokens: Math.max(a.decodeTokens, b.decodeTokens),
+    prefillTokens: tokensPerSecond(Math.max(a.prefillTokens, b.prefillTokens)),
+    decodeTokens: tokensPerSecond(Math.max(a.decodeTokens, b.decodeTokens)),
     lengths: { ...longer, context: Math.max(a.lengths.context, b.lengths.context) },
     burstiness: Math.max(a.burstiness, b.burstiness),
   };

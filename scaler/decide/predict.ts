@@ -1,4 +1,5 @@
 import { decodeSeconds, prefillSeconds } from "../../core/latency-model.ts";
+import { tokensPerSecond, type TokensPerSecond } from "../../core/units.ts";
 import type { Models } from "../learn/learn.ts";
 import type { Demand } from "./demand.ts";
 import { normalQuantile, waiting } from "./queueing.ts";
@@ -49,12 +50,12 @@ export function predict(plan: Plan, s: Situation): Prediction {
 }
 
 /** Tokens per second that one prefill replica sustains at its batch budget: V = b/t(b), attention at the mean length. */
-export function prefillVelocity(s: Pick<Situation, "demand" | "models" | "limits">): number {
+export function prefillVelocity(s: Pick<Situation, "demand" | "models" | "limits">): TokensPerSecond {
   const m = s.models.prefill;
   const l = s.demand.lengths;
   const pass = Math.max(s.limits.maxBatchedTokens, 1);
   const attended = l.isl * l.spread;
-  return pass / prefillSeconds(m, pass, pass * attended);
+  return tokensPerSecond(pass / prefillSeconds(m, pass, pass * attended));
 }
 
 function predictPrefill(replicas: number, s: Situation): { ttft: number; rho: number; floor: number } {

@@ -1,4 +1,5 @@
 import type { Observation } from "../../core/observation.ts";
+import { tokensPerSecond, type TokensPerSecond } from "../../core/units.ts";
 import { models, type Learned } from "../learn/learn.ts";
 import type { PolicySpec } from "../policy/schema.ts";
 import { decodeBatch, prefillBudget } from "./batch.ts";
@@ -59,10 +60,10 @@ function limitsInForce(m: Situation["models"], demand: Demand, o: Observation, s
 }
 
 /** Output tokens per second of one decode replica at the batch that meets ITL: B/t(B). */
-export function decodeVelocity(s: Situation, itl: number): number {
+export function decodeVelocity(s: Situation, itl: number): TokensPerSecond {
   const context = Math.max(s.demand.lengths.context, 1);
   const b = Math.min(decodeBatch(s.models.decode, itl, context, s.models.kvCapacity), s.limits.maxNumSeqs);
-  return b / (s.models.decode.d0 + (s.models.decode.d1 + s.models.decode.d2 * context) * b);
+  return tokensPerSecond(b / (s.models.decode.d0 + (s.models.decode.d1 + s.models.decode.d2 * context) * b));
 }
 
 export const modelErrors = (l: Learned): { prefill: number; decode: number } => ({ prefill: l.prefill.error, decode: l.decode.error });

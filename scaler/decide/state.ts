@@ -1,3 +1,4 @@
+import type { TokensPerSecond } from "../../core/units.ts";
 import type { Learned } from "../learn/learn.ts";
 import type { Trim } from "../learn/trim.ts";
 import type { Demand } from "./demand.ts";
@@ -26,10 +27,10 @@ export interface FulcrumState {
 
 /** What the last tick believed, for metrics and the page. */
 export interface Insight {
-  readonly velocity: { readonly prefill: number; readonly decode: number };
+  readonly velocity: { readonly prefill: TokensPerSecond; readonly decode: TokensPerSecond };
   readonly utilization: { readonly prefill: number; readonly decode: number };
   readonly modelError: { readonly prefill: number; readonly decode: number };
   readonly leadTime: { readonly prefill: number; readonly decode: number };
   readonly trim: { readonly prefill: number; readonly decode: number };
-  readonly demand: { readonly arrivals: number; readonly prefillTokens: number; readonly decodeTokens: number };
+  readonly demand: { readonly arrivals: number; readonly prefillTokens: TokensPerSecond; readonly decodeTokens: TokensPerSecond };
 }

@@ -1,3 +1,4 @@
+import { bytes } from "../../core/units.ts";
 import { transferSeconds } from "../../core/latency-model.ts";
 import type { Job } from "./job.ts";
 import { schedule, type DecodeReplica, type PrefillReplica, type World } from "./world.ts";
@@ -16,7 +17,7 @@ function startTransfer(world: World, replica: PrefillReplica): void {
   job.transferStart = world.now;
   job.transferBytes = job.promptTokens * world.config.kvBytesPerToken;
   world.sink.enqueued?.(job.decodeReplica, job.request, world.now);
-  schedule(world, world.now + transferSeconds(world.models.transfer, job.transferBytes), "transfer", replica, job);
+  schedule(world, world.now + transferSeconds(world.models.transfer, bytes(job.transferBytes)), "transfer", replica, job);
 }
 
 /** Ends the transfer in progress and starts the next; the caller passes the job on to decode. */

@@ -1,3 +1,4 @@
+import { bytes, tokens } from "../../core/units.ts";
 import { z } from "zod";
 import { err, ok, type Result } from "../../core/result.ts";
 import type { Profile } from "../../core/profile.ts";
@@ -62,5 +63,5 @@ export function slowProfile(profile: Profile, factor: number): Profile {
 export function toPrior(profile: Profile): Prior {
   const { prefill, decode, transfer } = fitProfile(profile);
   const { name, kvBytesPerToken, kvCapacityTokens } = profile;
-  return { name, prefill, decode, transfer, kvBytesPerToken, kvCapacityTokens };
+  return { name, prefill, decode, transfer, kvBytesPerToken: bytes(kvBytesPerToken), kvCapacityTokens: tokens(kvCapacityTokens) };
 }

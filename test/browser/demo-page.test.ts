@@ -56,6 +56,7 @@ describe.skipIf(executablePath === undefined)(`the live page of the running demo
   it("updates by itself", async () => {
     const before = await page.locator("body").innerText();
     await page.waitForFunction((old) => document.body.innerText !== old, before, { timeout: 15_000 });
+    expect(await page.locator("body").innerText()).not.toBe(before);
   });
 
   it("shows the newest decision with its reason", async () => {

@@ -1,3 +1,4 @@
+import { bytes, bytesPerSecond, seconds, tokens } from "../../core/units.ts";
 import type { Observation } from "../../core/observation.ts";
 import type { Prior } from "../../scaler/decide/controller.types.ts";
 import { policyFromJson } from "../../scaler/policy/load.ts";
@@ -8,9 +9,9 @@ export const h200Prior: Prior = {
   name: "h200-8b",
   prefill: { floor: 0.006, c0: 0.0017, c1: 2.64e-5, c2: 4.57e-10 },
   decode: { d0: 0.0058, d1: 2.37e-5, d2: 2.84e-8 },
-  transfer: { latency: 0.002, bytesPerSecond: 45e9 },
-  kvBytesPerToken: 131072,
-  kvCapacityTokens: 890_000,
+  transfer: { latency: seconds(0.002), bytesPerSecond: bytesPerSecond(45e9) },
+  kvBytesPerToken: bytes(131072),
+  kvCapacityTokens: tokens(890_000),
 };
 
 export function testPolicy(spec: Record<string, unknown> = {}): Policy {

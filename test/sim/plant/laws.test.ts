@@ -1,5 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { bytes } from "../../../core/units.ts";
 import { prefillSeconds, transferSeconds } from "../../../core/latency-model.ts";
 import type { PlantSink } from "../../../sim/plant/plant.types.ts";
 import { MODELS, play, scenario } from "./scenario.ts";
@@ -91,7 +92,7 @@ describe("plant laws, under scaling, crashes, limit changes and full KV memory",
         const computed = inputTokens - record.cachedTokens;
         const least =
           prefillSeconds(MODELS.prefill, computed, 0) +
-          transferSeconds(MODELS.transfer, inputTokens * scene.config.kvBytesPerToken) +
+          transferSeconds(MODELS.transfer, bytes(inputTokens * scene.config.kvBytesPerToken)) +
           MODELS.decode.d0;
         expect(record.firstToken - arrival).toBeGreaterThan(least - 1e-9);
         const { prefillStart, prefillEnd, transferStart, transferEnd, decodeStart, firstToken, end } = record;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { bytes } from "../../../core/units.ts";
 import { decodeSeconds, prefillSeconds, transferSeconds } from "../../../core/latency-model.ts";
 import { createPlant } from "../../../sim/plant/plant.ts";
 import type { PlantRequest, RequestRecord } from "../../../sim/plant/plant.types.ts";
@@ -35,7 +36,7 @@ describe("plant against closed forms", () => {
   it("takes for one request exactly prefill, transfer and its decode steps", () => {
     const [record] = run(config({}), [request(0, 1.5, 3000, 200)]);
     const prefill = prefillSeconds(MODELS.prefill, 3000, 3000 * 3000);
-    const transfer = transferSeconds(MODELS.transfer, 3000 * 131_072);
+    const transfer = transferSeconds(MODELS.transfer, bytes(3000 * 131_072));
     let end = 1.5 + prefill + transfer;
     expect(record?.decodeStart).toBeCloseTo(end, 12);
     for (let step = 0; step < 200; step += 1) {

@@ -1,3 +1,4 @@
+import { bytesPerSecond, seconds } from "../../../core/units.ts";
 import { createPlant, type PlantOptions } from "../../../sim/plant/plant.ts";
 import type { Plant, PlantConfig, PlantRequest, PlantSink, RequestRecord } from "../../../sim/plant/plant.types.ts";
 import type { PlantModels } from "../../../sim/plant/world.ts";
@@ -7,7 +8,7 @@ import { createRandom } from "../../../sim/random.ts";
 export const MODELS: PlantModels = {
   prefill: { floor: 0.006, c0: 0.0017, c1: 2.64e-5, c2: 4.57e-10 },
   decode: { d0: 0.0058, d1: 2.37e-5, d2: 2.84e-8 },
-  transfer: { latency: 0.002, bytesPerSecond: 45e9 },
+  transfer: { latency: seconds(0.002), bytesPerSecond: bytesPerSecond(45e9) },
 };
 
 export function config(overrides: {
