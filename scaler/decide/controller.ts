@@ -1,5 +1,7 @@
+import { attainedShare } from "../../core/attainment.ts";
 import type { Decision } from "../../core/decision.ts";
 import type { Observation } from "../../core/observation.ts";
+import type { Summary } from "../../core/summary.ts";
 import { startLearning } from "../learn/learn.ts";
 import { fullTrim } from "../learn/trim.ts";
 import { scheduledFloors } from "../policy/schedule.ts";
@@ -132,9 +134,9 @@ function nearEnough(here: Prediction, t: Targets, o: Observation, spec: PolicySp
   if (violation(here, { ttft: t.ttft * 1.05, itl: t.itl * 1.05 }) > 0) return false;
   const ttft = o.pools.prefill?.interval?.ttft;
   const itl = o.pools.decode?.interval?.itl;
-  const held = (s: { count: number; within?: number } | undefined, q: number): boolean =>
-    s?.within === undefined || s.count === 0 || s.within / s.count >= q;
-  return held(ttft, spec.objectives.ttft?.quantile ?? 0) && held(itl, spec.objectives.itl?.quantile ?? 0);
+  const held = (seen: Summary | undefined, objective: { quantile: number; target: number } | undefined): boolean =>
+    seen === undefined || objective === undefined || (attainedShare(seen, objective.target) ?? 1) >= objective.quantile;
+  return held(ttft, spec.objectives.ttft) && held(itl, spec.objectives.itl);
 }
 
 /** The last counts that were known: a pool whose replicas are unseen keeps what it had, or the policy's minimum. */

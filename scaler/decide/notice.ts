@@ -1,3 +1,4 @@
+import { attainedShare } from "../../core/attainment.ts";
 import type { Observation } from "../../core/observation.ts";
 import { learn } from "../learn/learn.ts";
 import { learnTrim, type Trim } from "../learn/trim.ts";
@@ -57,7 +58,8 @@ function trims(s: FulcrumState, o: Observation, spec: PolicySpec, changes: Chang
   const one = (role: "prefill" | "decode", objective: "ttft" | "itl"): Trim => {
     const target = spec.objectives[objective];
     const seen = role === "prefill" ? o.pools.prefill?.interval?.ttft : o.pools.decode?.interval?.itl;
-    if (target === undefined || seen?.within === undefined || !(seen.count > 0)) return s.trim[role];
+    const attained = target === undefined || seen === undefined ? undefined : attainedShare(seen, target.target);
+    if (target === undefined || seen === undefined || attained === undefined) return s.trim[role];
     const r = o.pools[role]?.replicas;
     const last = Math.max(changes.up[role] ?? -Infinity, changes.down[role] ?? -Infinity);
     // A queue that is being worked off delivers late requests for a while; they say nothing about capacity now.
@@ -66,7 +68,7 @@ function trims(s: FulcrumState, o: Observation, spec: PolicySpec, changes: Chang
     const queued = waiting(role) > 2 * (r?.ready ?? 0) || (role === "prefill" && waiting("decode") > 0);
     const calm = r !== undefined && r.starting.length === 0 && r.draining === 0 && !queued;
     return learnTrim(s.trim[role], {
-      attained: seen.within / seen.count,
+      attained,
       samples: seen.count,
       quantile: target.quantile,
       settled: calm && o.at - last > s.learned.lead[role].value + 2 * spec.behavior.interval,

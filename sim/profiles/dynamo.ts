@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { err, ok, type Result } from "../../core/result.ts";
 import type { Profile } from "../../core/profile.ts";
+import { ASSUMED_LINK } from "./assumed-link.ts";
 
 /**
  * Dynamo's pre-swept planner measurements as JSON: prefill TTFT by prompt length, decode ITL by KV use and
@@ -24,9 +25,6 @@ const KV_BYTES: readonly (readonly [RegExp, number])[] = [
   [/llama-?3.*\b8b/i, 131_072],
   [/llama-?3.*\b70b/i, 327_680],
 ];
-
-/** One 400 Gb/s NIC at 90 % of line rate and 2 ms to set up, as in the default profile. */
-const TRANSFER = { latency: 0.002, bytesPerSecond: 45e9 };
 
 /**
  * A batch that throughput × ITL contradicts by more than this was mislabelled by the sweep (three such at 350
@@ -59,7 +57,7 @@ export function fromDynamo(json: unknown): Result<Profile, string[]> {
       return ms === undefined ? [] : [{ tokens, batch: 1, ms }];
     }),
     decode: decodeRows(decode, meta.tp),
-    transfer: TRANSFER,
+    transfer: ASSUMED_LINK,
   });
 }
 

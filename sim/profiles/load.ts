@@ -5,6 +5,7 @@ import type { Profile } from "../../core/profile.ts";
 import { fitProfile } from "../../core/profile-fit.ts";
 import type { Prior } from "../../scaler/decide/controller.types.ts";
 import { fromDynamo, looksLikeDynamo } from "./dynamo.ts";
+import { fromMeasured, looksMeasured } from "./measured.ts";
 import h200 from "./h200-llama-3.1-8b.json" with { type: "json" };
 
 const positive = z.number().positive();
@@ -42,6 +43,11 @@ export function parseProfile(text: string, file: string): Result<Profile, string
   if (looksLikeDynamo(json)) {
     const converted = fromDynamo(json);
     if (!converted.ok) return err(converted.error.map((problem) => `${file}: PROFILE_DYNAMO ${problem}`));
+    json = converted.value;
+  }
+  if (looksMeasured(json)) {
+    const converted = fromMeasured(json);
+    if (!converted.ok) return err(converted.error.map((problem) => `${file}: PROFILE_MEASURED ${problem}`));
     json = converted.value;
   }
   const parsed = profileSchema.safeParse(json);
