@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { parsePolicies } from "../scaler/policy/load.ts";
 import { formatProblem } from "../scaler/policy/problem.ts";
-import { parseDuration } from "../scaler/policy/quantities.ts";
+import { parseDuration } from "../core/duration.ts";
 import type { Policy } from "../scaler/policy/schema.ts";
 import { DEFAULT_CONTROLLERS, findRunners, type Runner } from "../sim/backtest/controllers.ts";
 import { parseFault } from "../sim/backtest/faults.ts";

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from "commander";
-import { parseDuration } from "../scaler/policy/quantities.ts";
+import { parseDuration } from "../core/duration.ts";
 
 /** Argument parsers for commander: what they refuse ends the command with exit 2 and the sentence here. */
 export function duration(text: string): number {

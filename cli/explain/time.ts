@@ -1,4 +1,4 @@
-import { parseDuration } from "../../scaler/policy/quantities.ts";
+import { parseDuration } from "../../core/duration.ts";
 
 /** Below this a time is seconds of a trace, not a date: 2001-09-09. */
 const FIRST_DATE = 1e9;

@@ -1,4 +1,4 @@
-import { parseDuration } from "./quantities.ts";
+import { parseDuration } from "../../core/duration.ts";
 import type { Path } from "./problem.ts";
 import type { Policy } from "./schema.ts";
 

@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { formatDuration, formatShare } from "../../../scaler/policy/durations.ts";
 import { policyJsonSchema } from "../../../scaler/policy/json-schema.ts";
 import { parsePolicies } from "../../../scaler/policy/load.ts";
-import { parseDuration } from "../../../scaler/policy/quantities.ts";
+import { parseDuration } from "../../../core/duration.ts";
 import { showPolicy } from "../../../scaler/policy/show.ts";
 import { policyOf } from "../support/policy.ts";
 

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { parseDuration } from "../../../scaler/policy/quantities.ts";
+import { parseDuration } from "../../../core/duration.ts";
 import { countActions } from "../../../sim/backtest/actions.ts";
 import { findRunners } from "../../../sim/backtest/controllers.ts";
 import { parseFault } from "../../../sim/backtest/faults.ts";
