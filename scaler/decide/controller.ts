@@ -8,7 +8,7 @@ import { scheduledFloors } from "../policy/schedule.ts";
 import type { Policy, PolicySpec } from "../policy/schema.ts";
 import { compose, hold } from "./compose.ts";
 import type { Controller, StageProbe } from "./controller.types.ts";
-import { forecast, worst, type Demand } from "./demand.ts";
+import { forecast, startForecasts, worst, type Demand } from "./demand.ts";
 import { assess, paid, type Assessed } from "./evidence.ts";
 import { guard, type GuardContext } from "./guards.ts";
 import { insightOf } from "./insight.ts";
@@ -33,6 +33,7 @@ export const fulcrum: Controller<FulcrumState> = {
     seenAt: null,
     learned: startLearning(policy.spec),
     trim: { prefill: fullTrim, decode: fullTrim },
+    forecasts: startForecasts,
     window: [],
     changes: { up: { prefill: null, decode: null }, down: { prefill: null, decode: null } },
     lastPaid: null,
@@ -64,11 +65,12 @@ function tick(
     return { state, decision: hold(o, known(before, o, current, spec), { code: "insufficient-evidence", text: evidence.gaps.join("; ") }) };
   }
   const horizon = Math.max(state.learned.lead.prefill.value, state.learned.lead.decode.value) + spec.behavior.interval;
-  const demand = forecast(state.learned.workload, horizon);
-  if (demand === undefined) {
+  const seen = forecast(state.learned.workload, state.forecasts, o.at, horizon);
+  if (seen === undefined) {
     return { state, decision: hold(o, current, { code: "within-range", text: "no request was seen yet: nothing to size by" }) };
   }
-  return decide(state, o, policy, { evidence, current, demand, probe });
+  const { demand, forecasts } = seen;
+  return decide({ ...state, forecasts }, o, policy, { evidence, current, demand, probe });
 }
 
 function decide(

@@ -1,7 +1,7 @@
 import type { TokensPerSecond } from "../../core/units.ts";
 import type { Learned } from "../learn/learn.ts";
 import type { Trim } from "../learn/trim.ts";
-import type { Demand } from "./demand.ts";
+import type { Demand, Forecasts } from "./demand.ts";
 import type { Changes } from "./guards.ts";
 import type { Plan } from "./predict.ts";
 import type { Prior } from "./controller.types.ts";
@@ -15,6 +15,7 @@ export interface FulcrumState {
   readonly seenAt: number | null;
   readonly learned: Learned;
   readonly trim: { readonly prefill: Trim; readonly decode: Trim };
+  readonly forecasts: Forecasts;
   /** Demand of the scale-down stabilization window, oldest first. */
   readonly window: readonly { readonly at: number; readonly demand: Demand }[];
   readonly changes: Changes;

@@ -1,0 +1,111 @@
+import { FAST_TAU, SLOW_TAU } from "./workload.ts";
+
+/**
+ * Simple forecasters of one rate, chosen online: each tick every one says what the rate will be a lead time from now; when that
+ * time has come they are scored by pinball loss at the quantile we plan for, and the one with the least rolling loss speaks.
+ * Which is best depends on traffic and lead time (a burst shorter than the lead is noise, a ramp is not), so nobody sets it.
+ */
+export interface Levels {
+  /** Means with time constants of about 4, 10 and 60 s. */
+  readonly now: number;
+  readonly fast: number;
+  readonly slow: number;
+}
+
+export const FORECASTERS = ["slow", "fast", "surge", "trend", "peak"] as const;
+export type ForecasterName = (typeof FORECASTERS)[number];
+
+export interface ForecastState {
+  /** Fast means of the recent past, oldest first. */
+  readonly recent: readonly { readonly at: number; readonly value: number }[];
+  /** Forecasts whose time has not come: due time and a value per forecaster. */
+  readonly pending: readonly { readonly due: number; readonly values: readonly number[] }[];
+  /** Rolling pinball loss per forecaster, and how much evidence it rests on (0..1). */
+  readonly loss: readonly number[];
+  readonly weight: number;
+}
+
+export const noForecasts: ForecastState = { recent: [], pending: [], loss: FORECASTERS.map(() => 0), weight: 0 };
+
+/** Planned-for quantile of the rate: higher buys capacity that is idle nine times in ten. */
+const QUANTILE = 0.9;
+const RECENT = 300;
+/** At a forecast per second and a lead time of minutes this many are open; beyond it the oldest are dropped unscored. */
+const MAX_PENDING = 600;
+const RECORD = 1.2;
+/** A record is compared with what lies at least this many seconds back, over at least that many. */
+const RECORD_GAP = 20;
+const RECORD_SPAN = 60;
+const LOSS_TAU = 600;
+/** Until the scores rest on about a minute of evidence the surge-following forecaster speaks: too much is the safer error. */
+const ENOUGH = 0.1;
+
+/** Scores what has come due, makes this tick's forecasts; returns the new state and the rate to plan for. */
+export function forecastRate(
+  s: ForecastState,
+  l: Levels,
+  time: { readonly at: number; readonly horizon: number; readonly span: number },
+): { readonly state: ForecastState; readonly rate: number; readonly by: ForecasterName } {
+  const { at, horizon, span } = time;
+  const recent = [...s.recent.filter((r) => r.at > at - RECENT), { at, value: l.fast }];
+  const values = FORECASTERS.map((name) =>
+    say(
+      name,
+      l,
+      recent.map((r) => r.value),
+      horizon,
+    ),
+  );
+  const due = s.pending.filter((p) => p.due <= at);
+  let { loss, weight } = s;
+  const keep = Math.exp(-span / LOSS_TAU);
+  for (const p of due) {
+    loss = loss.map((x, i) => x * keep + (1 - keep) * pinball(l.fast, p.values[i] ?? 0));
+    weight = weight * keep + (1 - keep);
+  }
+  const pending = [...s.pending.filter((p) => p.due > at), { due: at + horizon, values }].slice(-MAX_PENDING);
+  const best = weight < ENOUGH ? FORECASTERS.indexOf("surge") : loss.indexOf(Math.min(...loss));
+  const state = { recent, pending, loss, weight };
+  const chosen = { rate: values[best] ?? l.fast, by: FORECASTERS[best] ?? "fast" };
+  if (!newRecord(s.recent, l.fast, at)) return { state, ...chosen };
+  // Nothing seen lately resembles this: the scores are of another regime, and what is happening speaks.
+  const followed = ["surge", "trend"] as const;
+  return followed.reduce<{ state: ForecastState; rate: number; by: ForecasterName }>(
+    (most, name) => {
+      const rate = values[FORECASTERS.indexOf(name)] ?? 0;
+      return rate > most.rate ? { state, rate, by: name } : most;
+    },
+    { state, ...chosen },
+  );
+}
+
+/** A change point upwards: a fifth above everything of the last minutes, the last moments aside. */
+function newRecord(recent: ForecastState["recent"], value: number, at: number): boolean {
+  const older = recent.filter((r) => r.at <= at - RECORD_GAP);
+  return older.length > 0 && at - (older[0]?.at ?? at) >= RECORD_SPAN && value > RECORD * Math.max(...older.map((r) => r.value));
+}
+
+/** q·(y − f) when the forecast was too low, (1 − q)·(f − y) when it was too high. */
+export const pinball = (actual: number, forecast: number): number =>
+  actual > forecast ? QUANTILE * (actual - forecast) : (1 - QUANTILE) * (forecast - actual);
+
+function say(name: ForecasterName, l: Levels, recent: readonly number[], horizon: number): number {
+  switch (name) {
+    case "slow":
+      return l.slow;
+    case "fast":
+      return l.fast;
+    case "surge":
+      return Math.max(l.slow, l.fast, l.now);
+    case "trend":
+      // On a ramp of slope s the two means lie s·(τs − τf) apart; damped and bounded, because ramps end.
+      return Math.max(0, Math.min(1.6 * l.fast, l.fast + ((l.fast - l.slow) / (SLOW_TAU - FAST_TAU)) * (horizon + FAST_TAU) * 0.7));
+    case "peak":
+      return Math.max(l.fast, quantileOf(recent, QUANTILE));
+  }
+}
+
+function quantileOf(values: readonly number[], q: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? 0;
+}
