@@ -25,7 +25,7 @@ const AREAS = {
 
 /** Packages with one declared importer each. */
 const IMPORTERS = {
-  "@grpc/grpc-js": "^agent/receive/",
+  "@grpc/grpc-js": "^(agent/receive|scaler/serve/keda)/",
   ws: "^(agent/link|scaler/intake/server|scaler/serve/live)[^/]*(/|\\.ts$)",
   "prom-client": "/metrics[^/]*(/|\\.ts$)",
   "@opentelemetry/[^/]+": "/(metrics|telemetry|spans)[^/]*(/|\\.ts$)",

@@ -20,6 +20,8 @@ export const agentSettingsSchema = z.object({
     .default("ws://127.0.0.1:8900/agents"),
   /** Bearer token for the scaler link. */
   token: z.string().min(1).optional(),
+  /** File that holds it instead; read at each connection, so that a token that is renewed needs no restart. */
+  tokenFile: z.string().min(1).optional(),
   /** Address that /metrics and the OTLP receivers listen on. */
   host: z.string().min(1).default("127.0.0.1"),
   /** Port of /metrics, /healthz and /readyz; 9464 is the conventional one of OpenTelemetry's Prometheus exporters. */

@@ -8,7 +8,8 @@ import { sleep } from "./scrape/schedule.ts";
 
 export interface LinkOptions {
   readonly url: string;
-  readonly token: string | undefined;
+  /** Asked at each connection. */
+  readonly token: () => string | undefined;
   readonly node: string;
   readonly boot: string;
   readonly version: string;
@@ -121,7 +122,8 @@ export function createLink(options: LinkOptions): Link {
   };
 }
 
-function open({ url, token }: LinkOptions): WebSocket {
+function open({ url, token: present }: LinkOptions): WebSocket {
+  const token = present();
   return new WebSocket(url, {
     handshakeTimeout: HANDSHAKE_SECONDS * 1000,
     maxPayload: LIMITS.message,

@@ -18,6 +18,7 @@ import { type Watchlist, createWatchlist } from "./scrape/watchlist.ts";
 import { createStatusServer } from "./serve.ts";
 import { sourceReport } from "./summarize/sources.ts";
 import { createSelfTelemetry } from "./telemetry.ts";
+import { createTokenSource } from "./token.ts";
 import { VERSION } from "./version.ts";
 
 /** Ports in use, which differ from the settings where those say 0. */
@@ -136,7 +137,8 @@ function createLinkWithMetrics(
   log: Log,
 ): { readonly link: Link; readonly metrics: AgentMetrics; readonly reportsDropped: () => number } {
   let dropped = 0;
-  const { scalerUrl: url, token, node, outboxSize } = settings;
+  const { scalerUrl: url, node, outboxSize } = settings;
+  const token = createTokenSource(settings, log);
   const link = createLink({
     ...{ url, token, node, boot, version: VERSION, outboxSize, log, random: Math.random },
     onAcknowledged: (reports) => metrics.reportsAcknowledged(reports),

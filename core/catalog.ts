@@ -177,6 +177,7 @@ export const CATALOG = [
   counter("fulcrum_reports_received_total", "Node reports folded, by node.", ["node"], scaler),
   counter("fulcrum_reports_rejected_total", "Messages refused, by reason.", ["reason"], scaler),
   counter("fulcrum_requests_stitched_total", "Requests whose prefill and decode halves were joined by trace id.", [], scaler),
+  counter("fulcrum_keda_requests_total", "Questions of KEDA answered, by method and gRPC status.", ["method", "code"], scaler),
   gauge("fulcrum_policy_valid", "1 when the policy file in use is the one on disk, 0 while an invalid edit is ignored.", ["file"], scaler),
   // Fleet (the simulated one): its ground truth.
   gauge("fulcrum_fleet_replicas", "Replicas of the simulated fleet, by phase.", ["pool", "role", "phase"], fleet),

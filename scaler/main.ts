@@ -4,24 +4,29 @@ import { join } from "node:path";
 import type { Actuator } from "./act/actuator.ts";
 import { createFleetActuator } from "./act/fleet.ts";
 import { createNoActuator } from "./act/none.ts";
+import { openAgentAccess } from "./agent-access.ts";
 import { DEFAULT_PRIOR, parsePrior } from "./config-prior.ts";
 import { ScalerError, type ScalerSettings } from "./config.ts";
 import type { Prior } from "./decide/controller.types.ts";
 import { createIntakeServer, type IntakeServer } from "./intake/server.ts";
+import type { Authorize } from "./intake/server-auth.ts";
 import { openJournal, type Journal } from "./journal/append.ts";
 import type { Log } from "./log.ts";
 import { noCheckpointer, openCheckpointer, type Checkpointer } from "./loop/checkpointer.ts";
 import { followPolicies } from "./loop/follow-policies.ts";
 import { decisionOf, frameOf } from "./loop/frame.ts";
 import { fulcrumKit, type ControllerKit } from "./loop/kit.ts";
-import { startRunner, type RunnerDeps } from "./loop/runner.ts";
+import { startRunner, type Runner, type RunnerDeps } from "./loop/runner.ts";
 import { createScaler, type Scaler } from "./loop/scaler.ts";
 import type { TickView } from "./loop/tick-view.ts";
 import { readAsset } from "./serve/assets.ts";
 import { createHttpServer } from "./serve/http.ts";
+import { startKedaServer, type KedaServer } from "./serve/keda/server.ts";
 import { createLiveFeed } from "./serve/live.ts";
 import { createScalerMetrics, type ScalerMetrics } from "./serve/metrics.ts";
 import { createRoutes } from "./serve/routes.ts";
+import { openTls } from "./serve/tls-settings.ts";
+import type { KeyPair } from "./serve/tls.ts";
 import { defaultWebRoot } from "./serve/web-root.ts";
 import { createHistory } from "./state/history.ts";
 import { createTelemetry } from "./telemetry.ts";
@@ -35,6 +40,8 @@ const SNAPSHOT_DECISIONS = 200;
 export interface ScalerHooks {
   /** Called once it listens; the port differs from the settings where those say 0. */
   readonly onListening?: (port: number) => void;
+  /** Called before, once KEDA's port listens. */
+  readonly onKedaListening?: (port: number) => void;
 }
 
 /**
@@ -58,6 +65,10 @@ export async function runWith<State>(
   const history = createHistory(settings.history);
   const cleanups: (() => Promise<void> | void)[] = [];
   try {
+    const access = await openAgentAccess(settings, log);
+    cleanups.push(access.close);
+    const tls = await openTls(settings, log);
+    cleanups.push(tls.close);
     const telemetry = createTelemetry({ endpoint: process.env["OTEL_EXPORTER_OTLP_ENDPOINT"], version: VERSION });
     cleanups.push(() => telemetry.close());
     const checkpointer = await keepCheckpoint(settings, log);
@@ -66,11 +77,13 @@ export async function runWith<State>(
     const journal = await keepJournal(settings, log, () => scaler.starts());
     cleanups.push(() => journal?.close());
 
+    let keda: KedaServer | undefined;
     const onTick = (view: TickView): void => {
       const [frame, decision] = [frameOf(view), decisionOf(view)];
       metrics.tick(view);
       history.addFrame(frame);
       history.addDecision(decision);
+      keda?.decided();
       live.broadcast({ type: "frame", frame, state: scaler.state() });
       live.broadcast({ type: "decision", decision });
     };
@@ -102,7 +115,7 @@ export async function runWith<State>(
         decisions: history.decisions(SNAPSHOT_DECISIONS),
       }),
     });
-    const intake = intakeOf(scaler, metrics, settings, log);
+    const intake = intakeOf(scaler, metrics, settings, access.authorize, log);
     metrics.onCollect(() => ({ agents: intake.agents(), fleet: scaler.fleet(), now: clock() }));
     cleanups.push(() => scaler.stop());
     const closeSockets = (): void => {
@@ -114,6 +127,10 @@ export async function runWith<State>(
     const watch = await followPolicies({ path: settings.policies, setPolicies, onValidity: metrics.policyFile, log });
     cleanups.push(() => watch.close());
 
+    keda = await openKeda(settings, tls.pair(), scaler, metrics, log);
+    cleanups.push(() => keda?.close());
+    if (keda !== undefined) hooks.onKedaListening?.(keda.port);
+
     const webRoot = settings.webRoot ?? defaultWebRoot();
     const server = createHttpServer({
       routes: createRoutes({ scaler, history, metrics: async () => (await metrics.page()) + (await telemetry.page()) }),
@@ -123,7 +140,9 @@ export async function runWith<State>(
         ["/live", live.handleUpgrade],
       ]),
       log,
+      tls: tls.pair(),
     });
+    tls.onChange(server);
     const port = await listen(server, settings);
     // The server's close waits for its sockets, so those go first; closing them twice does no harm.
     cleanups.push(() => close(server), closeSockets);
@@ -164,7 +183,27 @@ function actuatorOf({ fleetUrl }: ScalerSettings): Actuator {
   return createNoActuator("no cluster is configured; set fleetUrl (FULCRUM_FLEET_URL) to drive FleetPool targets");
 }
 
-function intakeOf(scaler: Scaler, metrics: ScalerMetrics, { token, maxAgents }: ScalerSettings, log: Log): IntakeServer {
+async function openKeda(
+  { host, kedaPort }: ScalerSettings,
+  tls: KeyPair | undefined,
+  scaler: Scaler,
+  metrics: ScalerMetrics,
+  log: Log,
+): Promise<KedaServer | undefined> {
+  if (kedaPort === undefined) return undefined;
+  const known = (name: string): Runner | undefined => scaler.runners().find((runner) => runner.name === name);
+  const toKnown = (runner: Runner | undefined) => (runner === undefined ? undefined : { policy: runner.policy, last: runner.last() });
+  const server = await startKedaServer({
+    ...{ host, port: kedaPort, tls, clock, answered: metrics.kedaAnswered },
+    known: (name) => toKnown(known(name)),
+  }).catch((error: unknown) => {
+    throw new ScalerError("port-in-use", `kedaPort ${kedaPort} on ${host} cannot be had: ${messageOf(error)}; give another with --keda-port`);
+  });
+  log.info({ host, port: server.port, tls: tls !== undefined }, "keda: listening");
+  return server;
+}
+
+function intakeOf(scaler: Scaler, metrics: ScalerMetrics, settings: ScalerSettings, authorize: Authorize, log: Log): IntakeServer {
   return createIntakeServer(
     {
       foldedSeq: scaler.foldedSeq,
@@ -176,7 +215,7 @@ function intakeOf(scaler: Scaler, metrics: ScalerMetrics, { token, maxAgents }: 
         if (code !== "duplicate") log.warn({ code, node }, "intake: a message was refused");
       },
     },
-    { token, maxAgents },
+    { authorize, maxAgents: settings.maxAgents },
   );
 }
 

@@ -1,9 +1,9 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import { timingSafeEqual, createHash } from "node:crypto";
 import { WebSocketServer, type WebSocket } from "ws";
 import { decodeAgentMessage, encode } from "../../wire/codec.ts";
 import { LIMITS, PROTOCOL_VERSION, type AgentMessage, type NodeReport } from "../../wire/messages.ts";
+import type { Authorize } from "./server-auth.ts";
 
 /** Why a message or a connection was refused; labels fulcrum_reports_rejected_total. */
 export const REFUSALS = [
@@ -31,7 +31,7 @@ export interface IntakeHandlers {
 }
 
 export interface IntakeOptions {
-  readonly token?: string | undefined;
+  readonly authorize: Authorize;
   readonly maxAgents: number;
   /** Milliseconds between pings; a peer that misses two is gone. */
   readonly ping?: number;
@@ -143,7 +143,7 @@ export function createIntakeServer(handlers: IntakeHandlers, options: IntakeOpti
 
   return {
     handleUpgrade(request, socket, head) {
-      if (!authorized(request, options.token)) return turnAway(socket, "unauthorized", "401 Unauthorized");
+      if (!options.authorize(request.headers.authorization)) return turnAway(socket, "unauthorized", "401 Unauthorized");
       // Sockets that never say hello count too: four per agent is room enough for reconnects.
       if (sessions.size >= options.maxAgents * 4) return turnAway(socket, "too-many-agents", "503 Service Unavailable");
       server.handleUpgrade(request, socket, head, (ws) => server.emit("connection", ws, request));
@@ -167,11 +167,4 @@ export function createIntakeServer(handlers: IntakeHandlers, options: IntakeOpti
 function textOf(data: Buffer | ArrayBuffer | Buffer[]): string {
   if (Array.isArray(data)) return Buffer.concat(data).toString("utf8");
   return Buffer.isBuffer(data) ? data.toString("utf8") : Buffer.from(data).toString("utf8");
-}
-
-/** Digests of equal length, so that comparing takes as long whatever was sent. */
-function authorized(request: IncomingMessage, token: string | undefined): boolean {
-  if (token === undefined) return true;
-  const hash = (text: string): Buffer => createHash("sha256").update(text).digest();
-  return timingSafeEqual(hash(request.headers.authorization ?? ""), hash(`Bearer ${token}`));
 }

@@ -1,6 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { Duplex } from "node:stream";
 import type { Log } from "../log.ts";
+import type { KeyPair } from "./tls.ts";
 
 export interface Reply {
   readonly status: number;
@@ -18,6 +20,8 @@ export interface HttpOptions {
   readonly fallback: (path: string) => Promise<Reply | undefined>;
   readonly upgrades: ReadonlyMap<string, Upgrade>;
   readonly log: Log;
+  /** Serves https instead of http. */
+  readonly tls?: KeyPair | undefined;
 }
 
 export const json = (value: unknown, status = 200): Reply => ({
@@ -28,9 +32,13 @@ export const json = (value: unknown, status = 200): Reply => ({
 
 /** A small read-only server: GET and HEAD, exact paths, JSON errors. */
 export function createHttpServer(options: HttpOptions): Server {
-  const server = createServer({ requestTimeout: 10_000, headersTimeout: 10_000, maxHeaderSize: 16 * 1024 }, (request, response) => {
+  const limits = { requestTimeout: 10_000, headersTimeout: 10_000, maxHeaderSize: 16 * 1024 };
+  const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
     void answer(options, request).then((reply) => send(request, response, reply));
-  });
+  };
+  const { tls } = options;
+  const server =
+    tls === undefined ? createServer(limits, onRequest) : createTlsServer({ ...limits, ...tls, minVersion: "TLSv1.2" }, onRequest);
   server.on("upgrade", (request, socket, head) => {
     socket.on("error", () => socket.destroy());
     const upgrade = options.upgrades.get(parse(request)?.pathname ?? "");

@@ -17,6 +17,7 @@ export interface ScalerMetrics {
   reportFolded(node: string): void;
   refused(code: Refusal): void;
   stitched(count: number): void;
+  kedaAnswered(method: string, code: string): void;
   policyFile(file: string, valid: boolean | undefined): void;
   /** Read when the page is asked for. */
   onCollect(facts: () => { readonly agents: number; readonly fleet: FleetView; readonly now: number }): void;
@@ -116,6 +117,7 @@ export function createScalerMetrics(): ScalerMetrics {
     },
     reportFolded: (node) => counter("fulcrum_reports_received_total").inc({ node }),
     refused: (reason) => counter("fulcrum_reports_rejected_total").inc({ reason }),
+    kedaAnswered: (method, code) => counter("fulcrum_keda_requests_total").inc({ method, code }),
     stitched: (count) => counter("fulcrum_requests_stitched_total").inc(count),
     policyFile: (file, valid) => put(gauge("fulcrum_policy_valid"), { file }, valid === undefined ? undefined : valid ? 1 : 0),
     onCollect(facts) {

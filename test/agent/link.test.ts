@@ -40,7 +40,7 @@ const report = (seq: number): NodeReport => ({
 function run(url: string, outboxSize = 100, token?: string): Running {
   const counts = { acknowledged: 0, dropped: 0 };
   const link = createLink({
-    ...{ url, token, node: "n", boot, version: "0", outboxSize, log: createLog("link", "silent"), random: () => 0.5 },
+    ...{ url, token: () => token, node: "n", boot, version: "0", outboxSize, log: createLog("link", "silent"), random: () => 0.5 },
     onAcknowledged: (n) => (counts.acknowledged += n),
     onDropped: (n) => (counts.dropped += n),
   });

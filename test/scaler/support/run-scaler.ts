@@ -15,6 +15,8 @@ export interface RunningScaler {
   readonly directory: string;
   readonly policyFile: string;
   readonly log: ListLog;
+  /** 0 where KEDA's port is off. */
+  kedaPort(): number;
   get(path: string): Promise<Response>;
   json<T>(path: string): Promise<T>;
   /** Stops it; the directory stays until `remove`. */
@@ -45,8 +47,10 @@ export async function runTestScaler(options: RunOptions = {}): Promise<RunningSc
   });
   const kit = (options.kit ?? countKit) as ControllerKit<never>;
   const done = { running: Promise.resolve() };
+  let kedaPort = 0;
+  const onKedaListening = (port: number): void => void (kedaPort = port);
   const port = await new Promise<number>((resolve, reject) => {
-    done.running = runWith(kit, settings, abort.signal, log, { onListening: resolve });
+    done.running = runWith(kit, settings, abort.signal, log, { onListening: resolve, onKedaListening });
     done.running.catch(reject);
   });
   const url = `http://127.0.0.1:${port}`;
@@ -56,6 +60,7 @@ export async function runTestScaler(options: RunOptions = {}): Promise<RunningSc
     directory,
     policyFile,
     log,
+    kedaPort: () => kedaPort,
     get: (path) => fetch(`${url}${path}`),
     json: async <T>(path: string) => (await (await fetch(`${url}${path}`)).json()) as T,
     async stop() {
