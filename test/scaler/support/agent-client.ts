@@ -19,6 +19,8 @@ export async function connectAgent(url: string, headers: Record<string, string> 
   const heard: ScalerMessage[] = [];
   const closed = once(socket, "close").then(([code]) => code as number);
   let read = 0;
+  // A connection that is refused ends here too, and nobody may be waiting for it.
+  closed.catch(() => undefined);
   socket.on("message", (data) => heard.push(JSON.parse(String(data)) as ScalerMessage));
   await once(socket, "open");
   return {

@@ -1,0 +1,226 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import * as fc from "fast-check";
+import { describe, expect, it, test } from "vitest";
+import { parse, parseAllDocuments } from "yaml";
+import { policyFromJson } from "../../scaler/policy/load.ts";
+import { policyDefinition } from "../../scripts/crd/definition.ts";
+import { RULED_PATHS } from "../../scripts/crd/rules.ts";
+import { toStructural, type Structural } from "../../scripts/crd/structural.ts";
+import { evaluate } from "../support/cel.ts";
+import { modelProblems } from "../support/kube-models.ts";
+import { structuralProblems, violations } from "../support/openapi.ts";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const committed = parse(readFileSync(`${root}/deploy/base/crd/scalingpolicies.yaml`, "utf8")) as ReturnType<typeof policyDefinition>;
+const [version] = committed.spec.versions;
+const schema = version.schema.openAPIV3Schema as Structural;
+
+/** Both verdicts on one object. */
+function verdicts(value: unknown): { readonly scaler: readonly string[]; readonly cluster: readonly string[] } {
+  const parsed = policyFromJson(value);
+  return {
+    scaler: parsed.ok ? [] : parsed.error.map(({ code, message }) => `${code} ${message}`),
+    cluster: violations(schema, value),
+  };
+}
+
+const policy = (spec: unknown): unknown => ({
+  apiVersion: "fulcrum.dev/v1alpha1",
+  kind: "ScalingPolicy",
+  metadata: { name: "p", namespace: "serving" },
+  spec,
+});
+const GOOD = { objectives: { ttft: { target: "500ms" } }, budget: { gpus: 8 } };
+
+describe("the custom resource", () => {
+  it("is what the policy's schema says (drift)", () => {
+    expect(committed).toEqual(JSON.parse(JSON.stringify(policyDefinition())));
+  });
+
+  it("is structural, and has no field that CustomResourceDefinition lacks", () => {
+    expect(structuralProblems(schema)).toEqual([]);
+    expect(modelProblems(committed as never)).toEqual([]);
+  });
+
+  it("shows mode, TTFT against its target, replicas of both pools and the reason, each from a field that exists", () => {
+    const columns = version.additionalPrinterColumns;
+    expect(columns.filter((column) => column.priority === undefined).map((column) => column.name)).toEqual(
+      ["Mode", "TTFT", "Target", "P", "P-want", "D", "D-want", "Reason", "Age"],
+    );
+    for (const { jsonPath } of columns) {
+      if (jsonPath.startsWith(".metadata.")) continue;
+      let node: Structural | undefined = schema;
+      for (const key of jsonPath.slice(1).split(".")) node = node?.properties?.[key];
+      expect(node, jsonPath).toBeDefined();
+    }
+  });
+
+  it("has a status of its own with conditions that merge by type", () => {
+    expect(version.subresources).toEqual({ status: {} });
+    const status = {
+      conditions: [{ type: "Ready", status: "True", lastTransitionTime: "2026-01-01T00:00:00Z", reason: "Valid", message: "" }],
+      ttft: "420ms",
+      prefill: { desired: 3, ready: 2 },
+      lastDecision: { at: "2026-01-01T00:00:00Z", reason: "prefill-short", message: "…", hold: false },
+    };
+    expect(violations(schema, { ...(policy(GOOD) as object), metadata: {}, status })).toEqual([]);
+    expect(violations(schema, { spec: GOOD, status: { conditions: [{ type: "Ready", status: "Yes" }] } })).not.toEqual([]);
+  });
+
+  it("sets no default but the mode: later versions may know better ones", () => {
+    const defaults: string[] = [];
+    const walk = (node: Structural, path: string): void => {
+      if (node.default !== undefined) defaults.push(path);
+      for (const [key, value] of Object.entries(node.properties ?? {})) walk(value, `${path}.${key}`);
+      if (node.items !== undefined) walk(node.items, `${path}[]`);
+    };
+    walk(schema, "");
+    expect(defaults).toEqual([".spec.mode"]);
+  });
+
+  it("has its rules where they were meant to be", () => {
+    for (const path of RULED_PATHS) {
+      let node: Structural | undefined = schema.properties?.["spec"];
+      for (const key of path.split(".").filter((part) => part !== "")) {
+        node = node?.properties?.[key.replace("[]", "")];
+        if (key.endsWith("[]")) node = node?.items;
+      }
+      expect(node?.["x-kubernetes-validations"]?.length, path).toBeGreaterThan(0);
+    }
+  });
+});
+
+describe("files and objects get the same verdict", () => {
+  const files = ["policies", "deploy/overlays/observe/policies"].flatMap((folder) =>
+    readdirSync(`${root}/${folder}`).filter((name) => name.endsWith(".yaml")).map((name) => `${folder}/${name}`),
+  );
+  test.each(files)("%s is valid in both", (file) => {
+    const documents = parseAllDocuments(readFileSync(`${root}/${file}`, "utf8")).map((document) => document.toJS() as unknown);
+    expect(documents.length).toBeGreaterThan(0);
+    for (const value of documents) expect(verdicts({ ...(value as object), metadata: { name: "x" } })).toEqual({ scaler: [], cluster: [] });
+  });
+
+  const bad: readonly (readonly [string, unknown, string])[] = [
+    ["no objective", { ...GOOD, objectives: {} }, "POLICY_NO_OBJECTIVE"],
+    ["a target of zero", { ...GOOD, objectives: { ttft: { target: "0ms" } } }, "POLICY_RANGE"],
+    ["a target of 0", { ...GOOD, objectives: { itl: { target: 0 } } }, "POLICY_RANGE"],
+    ["a target without unit", { ...GOOD, objectives: { ttft: { target: "500" } } }, "POLICY_UNIT"],
+    ["a quantile of 1", { ...GOOD, objectives: { ttft: { target: "1s", quantile: 1 } } }, "POLICY_RANGE"],
+    ["no bound", { objectives: GOOD.objectives }, "POLICY_NO_BOUND"],
+    ["one bound of two", { objectives: GOOD.objectives, pools: { prefill: { replicas: { max: 4 } } } }, "POLICY_NO_BOUND"],
+    ["minimums above the budget", { ...GOOD, pools: { prefill: { replicas: { min: 5 } }, decode: { gpusPerReplica: 4 } } }, "POLICY_BUDGET"],
+    ["a floor above the budget", { ...GOOD, schedule: [{ cron: "0 8 * * *", for: "1h", decode: { min: 8 } }] }, "POLICY_BUDGET"],
+    ["a floor above max", { ...GOOD, pools: { decode: { replicas: { max: 2 } } }, schedule: [{ cron: "0 8 * * *", for: "1h", decode: { min: 3 } }] }, "POLICY_RANGE"],
+    ["an entry without floor", { ...GOOD, schedule: [{ cron: "0 8 * * *", for: "1h" }] }, "POLICY_REQUIRED"],
+    ["replicas upside down", { ...GOOD, pools: { prefill: { replicas: { min: 3, max: 2 } } } }, "POLICY_RANGE"],
+    ["batch min above the default max", { ...GOOD, pools: { prefill: { batch: { maxBatchedTokens: { min: 20000 } } } } }, "POLICY_RANGE"],
+    ["batch max below the default min", { ...GOOD, pools: { decode: { batch: { maxNumSeqs: { max: 4 } } } } }, "POLICY_RANGE"],
+    ["a ratio upside down", { ...GOOD, ratio: { prefillPerDecode: { min: 2, max: 1 } } }, "POLICY_RANGE"],
+    ["a step of nothing", { ...GOOD, behavior: { scaleUp: { step: "0%" } } }, "POLICY_RANGE"],
+    ["a step without unit", { ...GOOD, behavior: { scaleDown: { step: "25" } } }, "POLICY_UNIT"],
+    ["a mode that is none", { ...GOOD, mode: "enforced" }, "POLICY_VALUE"],
+    ["a typo", { ...GOOD, bugdet: {} }, "POLICY_UNKNOWN_FIELD"],
+    ["a typo deep down", { ...GOOD, pools: { prefill: { replica: {} } } }, "POLICY_UNKNOWN_FIELD"],
+    ["half a replica", { ...GOOD, pools: { prefill: { replicas: { min: 1.5 } } } }, "POLICY_TYPE"],
+    ["a target without name", { ...GOOD, pools: { prefill: { target: { apiVersion: "apps/v1", kind: "Deployment" } } } }, "POLICY_REQUIRED"],
+    ["an empty model", { ...GOOD, model: "" }, "POLICY_RANGE"],
+    ["no spec", undefined, "POLICY_REQUIRED"],
+  ];
+  test.each(bad)("%s is refused by both", (_, spec, code) => {
+    const { scaler, cluster } = verdicts(policy(spec));
+    expect(scaler.join("\n")).toContain(code);
+    expect(cluster).not.toEqual([]);
+  });
+
+  const replicas = fc.record({ min: fc.integer({ min: 0, max: 6 }), max: fc.integer({ min: 0, max: 8 }) }, { requiredKeys: [] });
+  const pool = fc.record({ replicas, gpusPerReplica: fc.integer({ min: 0, max: 3 }) }, { requiredKeys: [] });
+  const objective = fc.record(
+    { target: fc.constantFrom("500ms", "0s", "1h30m", " 2s ", "5", "soon", 0, 3, -1, "0.0ms"), quantile: fc.constantFrom(0, 0.5, 0.99, 1) },
+    { requiredKeys: ["target"] },
+  );
+  const direction = fc.record({ step: fc.constantFrom("25%", "0%", "100%", 1, 0, "x"), cooldown: fc.constantFrom("1m", 5, "x") }, { requiredKeys: [] });
+  const floor = fc.record({ min: fc.integer({ min: 0, max: 6 }) });
+  const entry = fc.record(
+    { cron: fc.constant("0 8 * * *"), for: fc.constantFrom("1h", 60), prefill: floor, decode: floor },
+    { requiredKeys: ["cron", "for"] },
+  );
+  const spec = fc.record(
+    {
+      mode: fc.constantFrom("observe", "enforce", "paused", "off"),
+      objectives: fc.record({ ttft: objective, itl: objective, headroom: fc.constantFrom(0, 0.5, 0.95) }, { requiredKeys: [] }),
+      budget: fc.record({ gpus: fc.integer({ min: 0, max: 20 }) }, { requiredKeys: [] }),
+      pools: fc.record({ prefill: pool, decode: pool }, { requiredKeys: [] }),
+      ratio: fc.record({ prefillPerDecode: fc.record({ min: fc.constantFrom(0, 0.5, 2), max: fc.constantFrom(0.25, 2, 3) }) }),
+      behavior: fc.record({ scaleUp: direction, scaleDown: direction }, { requiredKeys: [] }),
+      schedule: fc.array(entry, { maxLength: 3 }),
+    },
+    { requiredKeys: ["objectives"] },
+  );
+  it("whatever the combination of bounds, budgets, floors, targets and steps", () => {
+    let accepted = 0;
+    fc.assert(
+      fc.property(spec, (value) => {
+        const { scaler, cluster } = verdicts(policy(value));
+        if (scaler.length === 0) accepted++;
+        expect(cluster.length === 0, `scaler: ${scaler.join("; ")}\ncluster: ${cluster.join("; ")}`).toBe(scaler.length === 0);
+      }),
+      { numRuns: 2000 },
+    );
+    // A law about refusals alone would prove little.
+    expect(accepted).toBeGreaterThan(0);
+  });
+
+  test.each([
+    ["a cron expression that is none", { ...GOOD, schedule: [{ cron: "whenever", for: "1h", decode: { min: 2 } }] }],
+    ["a time zone that is none", { ...GOOD, schedule: [{ cron: "0 8 * * *", timezone: "Mars", for: "1h", decode: { min: 2 } }] }],
+    ["a window over a week", { ...GOOD, schedule: [{ cron: "0 8 * * *", for: "8d", decode: { min: 2 } }] }],
+    ["an interval out of range", { ...GOOD, behavior: { interval: "1ms" } }],
+    ["a duration over a year", { ...GOOD, pools: { prefill: { leadTime: "366d" } } }],
+  ])("left to the scaler: %s", (_, value) => {
+    const { scaler, cluster } = verdicts(policy(value));
+    expect(scaler).not.toEqual([]);
+    expect(cluster).toEqual([]);
+  });
+
+  test.each([
+    ["a share as a fraction", { ...GOOD, behavior: { scaleUp: { step: 0.5 } } }],
+    ["a duration as a fraction", { ...GOOD, objectives: { ttft: { target: 0.5 } } }],
+    ["a name over 253 characters", { ...GOOD, model: "m".repeat(254) }],
+  ])("narrower in the cluster: %s", (_, value) => {
+    const { scaler, cluster } = verdicts(policy(value));
+    expect(scaler).toEqual([]);
+    expect(cluster).not.toEqual([]);
+  });
+});
+
+describe("the generator and the checks themselves", () => {
+  it("stops at a kind of field that is not structural", () => {
+    expect(() => toStructural({ type: "object", properties: {}, additionalProperties: false }, "x")).toThrow("only closed objects");
+    expect(() => toStructural({ type: "object", properties: { a: { type: "null" } }, additionalProperties: false }, "x")).toThrow("x.a");
+  });
+
+  it("would notice a schema that is not structural", () => {
+    const wrong: Structural = {
+      type: "object",
+      properties: { a: {}, b: { type: "array" }, c: { type: "string", "x-kubernetes-int-or-string": true } },
+      required: ["d"],
+    };
+    expect(structuralProblems({ ...wrong, ...({ anyOf: [] } as object) })).toHaveLength(5);
+  });
+
+  it("reads CEL as the API server does", () => {
+    const cases: readonly (readonly [string, unknown, boolean])[] = [
+      ["self.a + 2 * 3 <= 7", { a: 1 }, true],
+      ["!has(self.a) || self.a > 1", {}, true],
+      ["has(self.a) && self.a > 1", { a: 1 }, false],
+      ["self.?a.?b.orValue(3) < 4", { a: {} }, true],
+      ["self.?a.?b.hasValue()", {}, false],
+      ["self.?list.orValue([]).all(e, e.x > self.y)", { list: [{ x: 2 }, { x: 3 }], y: 2 }, false],
+      ["(self.a > 1 ? 10 : 20) >= 20", { a: 1 }, true],
+      ["string(self.a).matches('^[1-9]$')", { a: 5 }, true],
+    ];
+    for (const [rule, self, expected] of cases) expect(evaluate(rule, self), rule).toBe(expected);
+    for (const rule of ["self.a +", "size(self.a)", "self.a.upper()", "other > 1", "self.a # 1"]) expect(() => evaluate(rule, { a: 1 }), rule).toThrow();
+  });
+});
