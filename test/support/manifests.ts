@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseAllDocuments } from "yaml";
 import { z } from "zod";
@@ -13,7 +14,9 @@ const envVariable = z.object({
   valueFrom: z.unknown().optional(),
 });
 
-const probe = z.object({ httpGet: z.object({ path: z.string(), port: z.union([z.string(), z.number()]) }) });
+const probe = z.object({
+  httpGet: z.object({ path: z.string(), port: z.union([z.string(), z.number()]), scheme: z.string().optional() }),
+});
 
 const container = z.object({
   name: z.string(),
@@ -51,8 +54,15 @@ const podSpec = z.object({
     fsGroup: z.number().optional(),
   }),
   containers: z.array(container),
+  runtimeClassName: z.string().optional(),
   volumes: z.array(
-    z.looseObject({ name: z.string(), configMap: z.object({ name: z.string(), optional: z.boolean().optional() }).optional() }),
+    z.looseObject({
+      name: z.string(),
+      configMap: z.object({ name: z.string(), optional: z.boolean().optional() }).optional(),
+      secret: z
+        .object({ secretName: z.string(), items: z.array(z.object({ key: z.string(), path: z.string() })).optional() })
+        .optional(),
+    }),
   ),
 });
 
@@ -114,8 +124,9 @@ export interface Manifests {
   readonly configMaps: readonly z.infer<typeof configMapSchema>[];
 }
 
+/** `folder` lies under deploy/, or is an absolute path. */
 export function kustomize(kubectl: string, folder: string): Manifests {
-  const text = execFileSync(kubectl, ["kustomize", `deploy/${folder}`], { cwd: root, encoding: "utf8" });
+  const text = execFileSync(kubectl, ["kustomize", resolve(root, "deploy", folder)], { cwd: root, encoding: "utf8" });
   const documents = parseAllDocuments(text, { uniqueKeys: true });
   const problems = documents.flatMap((document) => document.errors);
   if (problems.length > 0) throw new Error(problems.map((problem) => problem.message).join("\n"));

@@ -1,0 +1,247 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, describe, expect, it } from "vitest";
+import { parse } from "yaml";
+import { parseTargets } from "../../agent/config-targets.ts";
+import { CLOCK_EVENTS_SERIES } from "../../core/engines/gpu-clocks.ts";
+import { parsePolicies } from "../../scaler/policy/load.ts";
+import { subjectOf } from "../../scaler/serve/keda/answer.ts";
+import { component, needs } from "../support/components.ts";
+import { strictProblems, type ScaledObject } from "../support/kube-kinds.ts";
+import { modelProblems, type KubeManifest } from "../support/kube-models.ts";
+import { kustomize, type KubeObject, type Manifests, type Workload } from "../support/manifests.ts";
+
+const kubectl = component("kubectl");
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const folders: string[] = [];
+afterAll(() => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })));
+
+/** The observe overlay with some components, as an operator would write it. */
+function withComponents(...names: readonly string[]): Manifests {
+  // kustomize follows relative paths only, so the folder lies beside the ones it names.
+  const folder = mkdtempSync(join(root, "deploy", ".test-"));
+  folders.push(folder);
+  const to = (path: string): string => relative(folder, join(root, "deploy", path));
+  const kustomization = {
+    apiVersion: "kustomize.config.k8s.io/v1beta1",
+    kind: "Kustomization",
+    resources: [to("overlays/observe")],
+    components: names.map((name) => to(`components/${name}`)),
+  };
+  writeFileSync(join(folder, "kustomization.yaml"), JSON.stringify(kustomization));
+  return kustomize(kubectl ?? "", folder);
+}
+
+const workload = (m: Manifests, kind: string): Workload => {
+  const found = m.workloads.find((w) => w.kind === kind);
+  if (found === undefined) throw new Error(`no ${kind}`);
+  return found;
+};
+const spec = (w: Workload) => w.spec.template.spec;
+const container = (w: Workload) => {
+  const [first] = spec(w).containers;
+  if (first === undefined) throw new Error("no container");
+  return first;
+};
+const env = (w: Workload, name: string): string | undefined => container(w).env.find((e) => e.name === name)?.value;
+const named = (m: Manifests, kind: string, name: string): KubeObject | undefined => m.all.find((o) => o.kind === kind && o.metadata.name === name);
+
+const ALL = ["act", "agent-token", "dcgm-exporter", "grafana", "ha", "keda", "nvml", "prometheus-operator", "tls"];
+
+describe.skipIf(kubectl === undefined)(`deploy/components ${needs("kubectl")}`, () => {
+  it.each(ALL)("%s fits the observe overlay, with no field that its kinds do not have", (name) => {
+    const m = withComponents(name);
+    expect(m.all.flatMap(strictProblems)).toEqual([]);
+    expect(JSON.stringify(m.all)).not.toBe(JSON.stringify(kustomize(kubectl ?? "", "overlays/observe").all));
+  });
+
+  it("fit all together, each object once", () => {
+    const m = withComponents(...ALL);
+    expect(m.all.flatMap(strictProblems)).toEqual([]);
+    const ids = m.all.map((o) => `${o.kind} ${o.metadata.namespace}/${o.metadata.name}`);
+    expect(new Set(ids).size).toBe(ids.length);
+    for (const w of m.workloads) {
+      const names = spec(w).volumes.map((volume) => volume.name);
+      expect(new Set(names).size).toBe(names.length);
+    }
+  });
+
+  it("act adds write rights to scale subresources, and to nothing else", () => {
+    const before = new Set(kustomize(kubectl ?? "", "overlays/observe").roles.map((role) => role.metadata.name));
+    const added = withComponents("act").roles.filter((role) => !before.has(role.metadata.name));
+    const rules = added.flatMap((role) => role.rules);
+    expect(rules.length).toBeGreaterThan(3);
+    expect(rules.flatMap((rule) => rule.resources).filter((resource) => !resource.endsWith("/scale"))).toEqual([]);
+    expect(new Set(rules.flatMap((rule) => rule.verbs))).toEqual(new Set(["patch", "update"]));
+  });
+
+  it("whatever may be scaled may also be read", () => {
+    const m = withComponents("act");
+    const pairs = (verb: string): string[] =>
+      m.roles.flatMap((role) =>
+        role.rules.filter((rule) => rule.verbs.includes(verb)).flatMap((rule) => rule.apiGroups.flatMap((group) => rule.resources.map((r) => `${group}/${r}`))),
+      );
+    const scaled = pairs("patch").filter((pair) => pair.endsWith("/scale"));
+    expect(pairs("get")).toEqual(expect.arrayContaining(scaled));
+  });
+
+  it("nvml asks for the driver's management library and takes no GPU", () => {
+    const agent = workload(withComponents("nvml"), "DaemonSet");
+    expect(spec(agent).runtimeClassName).toBe("nvidia");
+    expect(env(agent, "NVIDIA_DRIVER_CAPABILITIES")).toBe("utility");
+    expect(env(agent, "NVIDIA_VISIBLE_DEVICES")).toBe("all");
+    expect(JSON.stringify(container(agent).resources)).not.toContain("nvidia.com/gpu");
+    expect(container(agent).securityContext.privileged).toBeUndefined();
+  });
+
+  it("dcgm-exporter leads each agent to the exporter of its own node, with every counter the agent reads", () => {
+    const m = kustomize(kubectl ?? "", "overlays/dcgm-exporter");
+    const service = m.services.find((s) => s.metadata.name === "fulcrum-dcgm-exporter");
+    expect(service?.spec.internalTrafficPolicy).toBe("Local");
+    const targets = m.configMaps.find((map) => map.metadata.name === "fulcrum-targets")?.data["example-node.json"] ?? "";
+    const parsed = parseTargets(targets, "example-node");
+    if (!parsed.ok) throw new Error(parsed.error);
+    const host = `${service?.metadata.name}.${service?.metadata.namespace}.svc:${service?.spec.ports[0]?.port}`;
+    expect(parsed.value.gpus).toEqual([{ url: `http://${host}/metrics` }]);
+    const agent = workload(m, "DaemonSet");
+    expect([spec(agent).runtimeClassName, spec(agent).hostPID]).toEqual([undefined, undefined]);
+
+    const csv = m.configMaps.find((map) => map.metadata.name === "fulcrum-dcgm-counters")?.data["dcgm-metrics.csv"] ?? "";
+    const rows = csv.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+    for (const row of rows) expect(row, row).toMatch(/^DCGM_FI_[A-Z_]+, (gauge|counter), [^,]+$/);
+    const fields = rows.map((row) => row.split(",")[0] ?? "");
+    const source = readFileSync(join(root, "core", "engines", "dcgm-exporter.ts"), "utf8");
+    // The first name of each signal is the one that dcgm-exporter uses; the others are renamed twins of other exporters.
+    const read = [...source.matchAll(/series: \["(DCGM_FI_[A-Z_]+)"|^ {2}\["(DCGM_FI_[A-Z_]+)"/gm)].map((match) => match[1] ?? match[2] ?? "");
+    expect(read.length).toBeGreaterThan(12);
+    expect(read.filter((name) => !fields.includes(name))).toEqual([]);
+    expect(fields.some((name) => CLOCK_EVENTS_SERIES.includes(name))).toBe(true);
+  });
+
+  it("keda opens the port that the Service and the examples name, to KEDA's namespace", () => {
+    const m = withComponents("keda");
+    const scaler = workload(m, "Deployment");
+    const port = container(scaler).ports.find((p) => p.name === "keda")?.containerPort;
+    expect(env(scaler, "FULCRUM_KEDA_PORT")).toBe(String(port));
+    const service = m.services.find((s) => s.metadata.name === "fulcrum-scaler");
+    expect(service?.spec.ports.map((p) => p.name).toSorted()).toEqual(["http", "keda"]);
+    expect(service?.spec.ports.find((p) => p.name === "keda")).toMatchObject({ port, targetPort: "keda" });
+    expect(named(m, "NetworkPolicy", "fulcrum-scaler-keda")).toBeDefined();
+    // KEDA acts; Fulcrum itself must not be able to.
+    expect(m.roles.flatMap((role) => role.rules).filter((rule) => rule.resources.some((r) => r.endsWith("/scale")) && rule.verbs.includes("patch"))).toEqual([]);
+  });
+
+  it("tls serves and trusts one certificate, whose names are the ones agents call", () => {
+    const m = kustomize(kubectl ?? "", "overlays/tls");
+    const [scaler, agent] = [workload(m, "Deployment"), workload(m, "DaemonSet")];
+    const mounted = (w: Workload, path: string): string | undefined => {
+      const mount = container(w).volumeMounts.find((v) => path.startsWith(`${v.mountPath}/`));
+      return spec(w).volumes.find((v) => v.name === mount?.name)?.secret?.secretName;
+    };
+    expect(mounted(scaler, env(scaler, "FULCRUM_TLS_CERT") ?? "")).toBe("fulcrum-scaler-tls");
+    expect(mounted(agent, env(agent, "NODE_EXTRA_CA_CERTS") ?? "")).toBe("fulcrum-scaler-tls");
+    expect(spec(agent).volumes.find((v) => v.name === "ca")?.secret?.items).toEqual([{ key: "ca.crt", path: "ca.crt" }]);
+    const certificate = named(m, "Certificate", "fulcrum-scaler") as unknown as { spec: { dnsNames: string[]; secretName: string } };
+    expect(certificate.spec.secretName).toBe("fulcrum-scaler-tls");
+    expect(certificate.spec.dnsNames).toContain(new URL(env(agent, "FULCRUM_SCALER_URL") ?? "").hostname);
+    expect(scaler.spec.template.metadata.annotations["prometheus.io/scheme"]).toBe("https");
+
+    expect(mounted(scaler, env(scaler, "FULCRUM_AGENT_TOKENS") ?? "")).toBe("fulcrum-agent-token");
+    expect(mounted(agent, env(agent, "FULCRUM_TOKEN_FILE") ?? "")).toBe("fulcrum-agent-token");
+    expect(spec(agent).volumes.find((v) => v.name === "token")?.secret?.items).toEqual([{ key: "token", path: "token" }]);
+  });
+
+  it("ha has two scalers of which one may go, and no overlay has it before there is leader election", () => {
+    const scaler = workload(withComponents("ha"), "Deployment");
+    expect(scaler.spec.replicas).toBe(2);
+    expect(scaler.spec.strategy).toMatchObject({ type: "RollingUpdate" });
+    for (const overlay of ["observe", "enforce", "dcgm-exporter", "nvml", "keda", "tls"])
+      expect(workload(kustomize(kubectl ?? "", `overlays/${overlay}`), "Deployment").spec.replicas, overlay).toBe(1);
+  });
+
+  it("grafana brings the committed dashboard with the label that its sidecar looks for", () => {
+    const map = withComponents("grafana").configMaps.find((m) => m.metadata.name === "fulcrum-dashboards");
+    expect(map?.metadata.labels).toMatchObject({ grafana_dashboard: "1" });
+    const committed = readFileSync(join(root, "dashboards", "fulcrum-overview.json"), "utf8");
+    expect(map?.data["fulcrum-overview.json"]).toBe(committed);
+    // Client-side apply keeps a copy in an annotation, and annotations end at 256 KiB.
+    expect(JSON.stringify(map).length).toBeLessThan(250_000);
+  });
+
+  it("prometheus-operator scrapes both parts at their ports and keeps our labels; its rules are the tested ones", () => {
+    const m = withComponents("prometheus-operator");
+    const pods = named(m, "PodMonitor", "fulcrum-agent") as unknown as { spec: { selector: { matchLabels: Record<string, string> }; podMetricsEndpoints: { port: string; honorLabels: boolean }[] } };
+    expect(workload(m, "DaemonSet").spec.template.metadata.labels).toMatchObject(pods.spec.selector.matchLabels);
+    expect(container(workload(m, "DaemonSet")).ports.map((p) => p.name)).toContain(pods.spec.podMetricsEndpoints[0]?.port);
+    expect(pods.spec.podMetricsEndpoints[0]?.honorLabels).toBe(true);
+    const services = named(m, "ServiceMonitor", "fulcrum-scaler") as unknown as { spec: { selector: { matchLabels: Record<string, string> }; endpoints: { port: string; honorLabels: boolean }[] } };
+    const service = m.services.find((s) => s.metadata.name === "fulcrum-scaler");
+    expect(service?.metadata.labels).toMatchObject(services.spec.selector.matchLabels);
+    expect(service?.spec.ports.map((p) => p.name)).toContain(services.spec.endpoints[0]?.port);
+    expect(services.spec.endpoints[0]?.honorLabels).toBe(true);
+    const rules = parse(readFileSync(join(root, "alerts", "fulcrum.rules.yaml"), "utf8")) as unknown;
+    expect(named(m, "PrometheusRule", "fulcrum")?.["spec"]).toEqual(rules);
+  });
+
+  it("network policies name ports that their pods open", () => {
+    const m = withComponents("keda");
+    const policies = m.all.filter((o) => o.kind === "NetworkPolicy") as unknown as {
+      spec: { podSelector: { matchLabels: Record<string, string> }; ingress: { ports: { port: string }[] }[] };
+    }[];
+    expect(policies).toHaveLength(3);
+    for (const { spec: policy } of policies) {
+      const pods = m.workloads.find((w) => Object.entries(policy.podSelector.matchLabels).every(([k, v]) => w.spec.template.metadata.labels[k] === v));
+      const open = pods === undefined ? [] : container(pods).ports.map((p) => p.name);
+      for (const { port } of policy.ingress.flatMap((rule) => rule.ports)) expect(open).toContain(port);
+    }
+  });
+});
+
+describe.skipIf(kubectl === undefined)(`deploy/examples/keda ${needs("kubectl")}`, () => {
+  const objects = kubectl === undefined ? [] : (kustomize(kubectl, "examples/keda").all as unknown as ScaledObject[]);
+  const policyFile = join(root, "deploy", "overlays", "observe", "policies", "example.yaml");
+  const parsed = parsePolicies(readFileSync(policyFile, "utf8"), "example.yaml");
+  const [policy] = parsed.ok ? parsed.value : [];
+
+  it("is strictly valid, with triggers that the scaler understands, one for each pool of the example policy", () => {
+    expect(objects.flatMap((object) => strictProblems(object))).toEqual([]);
+    const roles = objects.map(({ metadata, spec: { triggers } }) => {
+      const [trigger] = triggers;
+      const subject = subjectOf({ name: metadata.name, namespace: metadata.namespace, metadata: new Map(Object.entries(trigger?.metadata ?? {})) });
+      if (!subject.ok) throw new Error(subject.error.message);
+      expect(subject.value.policy).toBe(`${policy?.metadata.namespace}/${policy?.metadata.name}`);
+      return subject.value.role;
+    });
+    expect(roles.toSorted()).toEqual(["decode", "prefill"]);
+  });
+
+  it("targets the policy's workloads within the policy's bounds, and falls back to what runs", () => {
+    for (const { spec: object } of objects) {
+      const role = object.triggers[0]?.metadata["role"] === "prefill" ? "prefill" : "decode";
+      const pool = policy?.spec.pools[role];
+      expect(object.scaleTargetRef).toEqual(pool?.target);
+      expect([object.minReplicaCount, object.maxReplicaCount]).toEqual([pool?.replicas.min, pool?.replicas.max]);
+      expect(object.fallback.behavior).toBe("currentReplicas");
+      expect(object.minReplicaCount).toBeGreaterThan(0);
+    }
+  });
+});
+
+describe("the strict check itself", () => {
+  const good = { apiVersion: "v1", kind: "Service", metadata: { name: "s" }, spec: { ports: [{ port: 80, targetPort: "http" }] } };
+  it("refuses unknown fields, wrong types and unknown kinds, at any depth", () => {
+    expect(modelProblems(good)).toEqual([]);
+    const bad: readonly (readonly [unknown, string])[] = [
+      [{ ...good, specs: {} }, "V1Service has no field specs"],
+      [{ ...good, spec: { ports: [{ port: "80" }] } }, "spec.ports[0].port: not a number"],
+      [{ ...good, spec: { ports: [{ port: 80, targetport: 1 }] } }, "V1ServicePort has no field targetport"],
+      [{ ...good, spec: { selector: { a: 1 } } }, "spec.selector.a: not a string"],
+      [{ ...good, spec: { ports: {} } }, "spec.ports: not a list"],
+      [{ ...good, kind: "Serivce" }, "not a kind that is known here"],
+    ];
+    for (const [object, problem] of bad) expect(strictProblems(object as KubeManifest).join()).toContain(problem);
+    const monitor = { apiVersion: "monitoring.coreos.com/v1", kind: "PodMonitor", metadata: { name: "m", namespace: "n" }, spec: { selectors: {} } };
+    expect(strictProblems(monitor).join()).toContain("selectors");
+  });
+});
