@@ -77,13 +77,13 @@ export async function runWith<State>(
     const journal = await keepJournal(settings, log, () => scaler.starts());
     cleanups.push(() => journal?.close());
 
-    let keda: KedaServer | undefined;
+    const keda: { server: KedaServer | undefined } = { server: undefined };
     const onTick = (view: TickView): void => {
       const [frame, decision] = [frameOf(view), decisionOf(view)];
       metrics.tick(view);
       history.addFrame(frame);
       history.addDecision(decision);
-      keda?.decided();
+      keda.server?.decided();
       live.broadcast({ type: "frame", frame, state: scaler.state() });
       live.broadcast({ type: "decision", decision });
     };
@@ -127,9 +127,9 @@ export async function runWith<State>(
     const watch = await followPolicies({ path: settings.policies, setPolicies, onValidity: metrics.policyFile, log });
     cleanups.push(() => watch.close());
 
-    keda = await openKeda(settings, tls.pair(), scaler, metrics, log);
-    cleanups.push(() => keda?.close());
-    if (keda !== undefined) hooks.onKedaListening?.(keda.port);
+    keda.server = await openKeda(settings, tls.pair(), scaler, metrics, log);
+    cleanups.push(() => keda.server?.close());
+    if (keda.server !== undefined) hooks.onKedaListening?.(keda.server.port);
 
     const webRoot = settings.webRoot ?? defaultWebRoot();
     const server = createHttpServer({
@@ -197,7 +197,10 @@ async function openKeda(
     ...{ host, port: kedaPort, tls, clock, answered: metrics.kedaAnswered },
     known: (name) => toKnown(known(name)),
   }).catch((error: unknown) => {
-    throw new ScalerError("port-in-use", `kedaPort ${kedaPort} on ${host} cannot be had: ${messageOf(error)}; give another with --keda-port`);
+    throw new ScalerError(
+      "port-in-use",
+      `kedaPort ${kedaPort} on ${host} cannot be had: ${messageOf(error)}; give another with --keda-port`,
+    );
   });
   log.info({ host, port: server.port, tls: tls !== undefined }, "keda: listening");
   return server;

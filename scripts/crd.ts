@@ -5,7 +5,8 @@ import { stringify } from "yaml";
 import { policyDefinition } from "./crd/definition.ts";
 
 const file = fileURLToPath(new URL("../deploy/base/crd/scalingpolicies.yaml", import.meta.url));
-const head = "# Generated from scaler/policy/schema.ts by scripts/crd.ts (`npm run docs`). Needs Kubernetes 1.29 (CEL with optional types).\n";
+const head =
+  "# Generated from scaler/policy/schema.ts by scripts/crd.ts (`npm run docs`). Needs Kubernetes 1.29 (CEL with optional types).\n";
 const text = head + stringify(policyDefinition(), { lineWidth: 0, aliasDuplicateObjects: false });
 
 if (process.argv.includes("--check")) {

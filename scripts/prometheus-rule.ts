@@ -15,7 +15,9 @@ const text = `# Generated from alerts/fulcrum.rules.yaml by scripts/prometheus-r
 
 if (process.argv.includes("--check")) {
   if (readFileSync(file, "utf8") !== text) {
-    console.error("deploy/components/prometheus-operator/prometheusrule.yaml is not what alerts/fulcrum.rules.yaml says: run `npm run docs`");
+    console.error(
+      "deploy/components/prometheus-operator/prometheusrule.yaml is not what alerts/fulcrum.rules.yaml says: run `npm run docs`",
+    );
     process.exitCode = 1;
   }
 } else {

@@ -12,7 +12,13 @@ export function policyDefinition() {
     spec: {
       group: "fulcrum.dev",
       scope: "Namespaced",
-      names: { kind: "ScalingPolicy", listKind: "ScalingPolicyList", plural: "scalingpolicies", singular: "scalingpolicy", shortNames: ["sp"] },
+      names: {
+        kind: "ScalingPolicy",
+        listKind: "ScalingPolicyList",
+        plural: "scalingpolicies",
+        singular: "scalingpolicy",
+        shortNames: ["sp"],
+      },
       versions: [
         {
           name: "v1alpha1",

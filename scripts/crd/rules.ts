@@ -5,8 +5,7 @@ import type { Rule, Structural } from "./structural.ts";
  * The cross-field rules of scaler/policy/rules.ts that an API server can judge, in CEL with optional types (Kubernetes 1.29). What it
  * cannot (cron expressions, time zones, bounds of durations) the scaler judges when it reads the object: condition Ready.
  */
-const count = (role: string): string =>
-  `self.?pools.?${role}.?replicas.?min.orValue(1) * self.?pools.?${role}.?gpusPerReplica.orValue(1)`;
+const count = (role: string): string => `self.?pools.?${role}.?replicas.?min.orValue(1) * self.?pools.?${role}.?gpusPerReplica.orValue(1)`;
 const max = (role: string): string => `self.?pools.?${role}.?replicas.?max.hasValue()`;
 const BUDGET = "self.?budget.?gpus";
 const ENTRIES = "self.?schedule.orValue([])";

@@ -16,7 +16,8 @@ const condition: Structural = {
   properties: {
     type: {
       type: "string",
-      description: "Ready: the policy is valid and its targets exist. EvidenceFresh: enough is seen to decide. Acting: what is decided is applied.",
+      description:
+        "Ready: the policy is valid and its targets exist. EvidenceFresh: enough is seen to decide. Acting: what is decided is applied.",
       maxLength: 316,
     },
     status: { type: "string", enum: ["True", "False", "Unknown"] },

@@ -36,7 +36,10 @@ export interface Rule {
  * int-or-string is for. It takes whole numbers only: 0.25 must be written "25%", 0.5 seconds "500ms".
  */
 const UNIT = {
-  duration: { pattern: String.raw`^\s*(\d+(\.\d+)?(ms|s|m|h|d))+\s*$`, what: "a duration with a unit, for example 500ms, 90s or 5m; a whole number is seconds" },
+  duration: {
+    pattern: String.raw`^\s*(\d+(\.\d+)?(ms|s|m|h|d))+\s*$`,
+    what: "a duration with a unit, for example 500ms, 90s or 5m; a whole number is seconds",
+  },
   share: { pattern: String.raw`^\s*\d+(\.\d+)?%\s*$`, what: "a percentage, for example 25%; a whole number is a multiple, 1 = 100%" },
 } as const;
 
@@ -64,7 +67,13 @@ export function toStructural(schema: JsonSchema, path: string): Structural {
       };
     case "string":
       // A bound on every string keeps the estimated cost of CEL rules, and the object, bounded.
-      return { type, ...described(description), maxLength: 253, ...only(schema, ["enum", "minLength", "maxLength", "pattern"]), ...kept(schema) };
+      return {
+        type,
+        ...described(description),
+        maxLength: 253,
+        ...only(schema, ["enum", "minLength", "maxLength", "pattern"]),
+        ...kept(schema),
+      };
     case "integer":
     case "number":
       return { type, ...described(description), ...(type === "integer" ? { format: "int64" } : {}), ...bounds(schema), ...kept(schema) };
@@ -77,7 +86,8 @@ export function toStructural(schema: JsonSchema, path: string): Structural {
 
 function objectOf(schema: JsonSchema, path: string): Pick<Structural, "properties" | "required"> {
   const properties = Object.entries(schema.properties ?? {}).map(([key, value]) => [key, toStructural(value, `${path}.${key}`)] as const);
-  if (properties.length === 0 || schema.additionalProperties !== false) throw new Error(`${path}: only closed objects with fields are structural`);
+  if (properties.length === 0 || schema.additionalProperties !== false)
+    throw new Error(`${path}: only closed objects with fields are structural`);
   return { properties: Object.fromEntries(properties), ...only(schema, ["required"]) };
 }
 
@@ -107,7 +117,9 @@ function kept(schema: JsonSchema): Pick<Structural, "description"> {
 
 const described = (description: unknown, path?: string): Pick<Structural, "description"> => {
   if (typeof description !== "string") return {};
-  return { description: path?.endsWith(".target") === true ? `A duration with a unit, ${description}; a whole number is seconds.` : description };
+  return {
+    description: path?.endsWith(".target") === true ? `A duration with a unit, ${description}; a whole number is seconds.` : description,
+  };
 };
 
 function only<K extends keyof Structural>(schema: JsonSchema, keys: readonly K[]): Pick<Structural, K> {

@@ -45,7 +45,8 @@ const container = (w: Workload) => {
   return first;
 };
 const env = (w: Workload, name: string): string | undefined => container(w).env.find((e) => e.name === name)?.value;
-const named = (m: Manifests, kind: string, name: string): KubeObject | undefined => m.all.find((o) => o.kind === kind && o.metadata.name === name);
+const named = (m: Manifests, kind: string, name: string): KubeObject | undefined =>
+  m.all.find((o) => o.kind === kind && o.metadata.name === name);
 
 const ALL = ["act", "agent-token", "dcgm-exporter", "grafana", "ha", "keda", "nvml", "prometheus-operator", "tls"];
 
@@ -80,7 +81,9 @@ describe.skipIf(kubectl === undefined)(`deploy/components ${needs("kubectl")}`, 
     const m = withComponents("act");
     const pairs = (verb: string): string[] =>
       m.roles.flatMap((role) =>
-        role.rules.filter((rule) => rule.verbs.includes(verb)).flatMap((rule) => rule.apiGroups.flatMap((group) => rule.resources.map((r) => `${group}/${r}`))),
+        role.rules
+          .filter((rule) => rule.verbs.includes(verb))
+          .flatMap((rule) => rule.apiGroups.flatMap((group) => rule.resources.map((r) => `${group}/${r}`))),
       );
     const scaled = pairs("patch").filter((pair) => pair.endsWith("/scale"));
     expect(pairs("get")).toEqual(expect.arrayContaining(scaled));
@@ -113,7 +116,9 @@ describe.skipIf(kubectl === undefined)(`deploy/components ${needs("kubectl")}`, 
     const fields = rows.map((row) => row.split(",")[0] ?? "");
     const source = readFileSync(join(root, "core", "engines", "dcgm-exporter.ts"), "utf8");
     // The first name of each signal is the one that dcgm-exporter uses; the others are renamed twins of other exporters.
-    const read = [...source.matchAll(/series: \["(DCGM_FI_[A-Z_]+)"|^ {2}\["(DCGM_FI_[A-Z_]+)"/gm)].map((match) => match[1] ?? match[2] ?? "");
+    const read = [...source.matchAll(/series: \["(DCGM_FI_[A-Z_]+)"|^ {2}\["(DCGM_FI_[A-Z_]+)"/gm)].map(
+      (match) => match[1] ?? match[2] ?? "",
+    );
     expect(read.length).toBeGreaterThan(12);
     expect(read.filter((name) => !fields.includes(name))).toEqual([]);
     expect(fields.some((name) => CLOCK_EVENTS_SERIES.includes(name))).toBe(true);
@@ -129,7 +134,11 @@ describe.skipIf(kubectl === undefined)(`deploy/components ${needs("kubectl")}`, 
     expect(service?.spec.ports.find((p) => p.name === "keda")).toMatchObject({ port, targetPort: "keda" });
     expect(named(m, "NetworkPolicy", "fulcrum-scaler-keda")).toBeDefined();
     // KEDA acts; Fulcrum itself must not be able to.
-    expect(m.roles.flatMap((role) => role.rules).filter((rule) => rule.resources.some((r) => r.endsWith("/scale")) && rule.verbs.includes("patch"))).toEqual([]);
+    expect(
+      m.roles
+        .flatMap((role) => role.rules)
+        .filter((rule) => rule.resources.some((r) => r.endsWith("/scale")) && rule.verbs.includes("patch")),
+    ).toEqual([]);
   });
 
   it("tls serves and trusts one certificate, whose names are the ones agents call", () => {
@@ -171,11 +180,15 @@ describe.skipIf(kubectl === undefined)(`deploy/components ${needs("kubectl")}`, 
 
   it("prometheus-operator scrapes both parts at their ports and keeps our labels; its rules are the tested ones", () => {
     const m = withComponents("prometheus-operator");
-    const pods = named(m, "PodMonitor", "fulcrum-agent") as unknown as { spec: { selector: { matchLabels: Record<string, string> }; podMetricsEndpoints: { port: string; honorLabels: boolean }[] } };
+    const pods = named(m, "PodMonitor", "fulcrum-agent") as unknown as {
+      spec: { selector: { matchLabels: Record<string, string> }; podMetricsEndpoints: { port: string; honorLabels: boolean }[] };
+    };
     expect(workload(m, "DaemonSet").spec.template.metadata.labels).toMatchObject(pods.spec.selector.matchLabels);
     expect(container(workload(m, "DaemonSet")).ports.map((p) => p.name)).toContain(pods.spec.podMetricsEndpoints[0]?.port);
     expect(pods.spec.podMetricsEndpoints[0]?.honorLabels).toBe(true);
-    const services = named(m, "ServiceMonitor", "fulcrum-scaler") as unknown as { spec: { selector: { matchLabels: Record<string, string> }; endpoints: { port: string; honorLabels: boolean }[] } };
+    const services = named(m, "ServiceMonitor", "fulcrum-scaler") as unknown as {
+      spec: { selector: { matchLabels: Record<string, string> }; endpoints: { port: string; honorLabels: boolean }[] };
+    };
     const service = m.services.find((s) => s.metadata.name === "fulcrum-scaler");
     expect(service?.metadata.labels).toMatchObject(services.spec.selector.matchLabels);
     expect(service?.spec.ports.map((p) => p.name)).toContain(services.spec.endpoints[0]?.port);
@@ -191,7 +204,9 @@ describe.skipIf(kubectl === undefined)(`deploy/components ${needs("kubectl")}`, 
     }[];
     expect(policies).toHaveLength(3);
     for (const { spec: policy } of policies) {
-      const pods = m.workloads.find((w) => Object.entries(policy.podSelector.matchLabels).every(([k, v]) => w.spec.template.metadata.labels[k] === v));
+      const pods = m.workloads.find((w) =>
+        Object.entries(policy.podSelector.matchLabels).every(([k, v]) => w.spec.template.metadata.labels[k] === v),
+      );
       const open = pods === undefined ? [] : container(pods).ports.map((p) => p.name);
       for (const { port } of policy.ingress.flatMap((rule) => rule.ports)) expect(open).toContain(port);
     }
@@ -208,7 +223,11 @@ describe.skipIf(kubectl === undefined)(`deploy/examples/keda ${needs("kubectl")}
     expect(objects.flatMap((object) => strictProblems(object))).toEqual([]);
     const roles = objects.map(({ metadata, spec: { triggers } }) => {
       const [trigger] = triggers;
-      const subject = subjectOf({ name: metadata.name, namespace: metadata.namespace, metadata: new Map(Object.entries(trigger?.metadata ?? {})) });
+      const subject = subjectOf({
+        name: metadata.name,
+        namespace: metadata.namespace,
+        metadata: new Map(Object.entries(trigger?.metadata ?? {})),
+      });
       if (!subject.ok) throw new Error(subject.error.message);
       expect(subject.value.policy).toBe(`${policy?.metadata.namespace}/${policy?.metadata.name}`);
       return subject.value.role;
@@ -241,7 +260,12 @@ describe("the strict check itself", () => {
       [{ ...good, kind: "Serivce" }, "not a kind that is known here"],
     ];
     for (const [object, problem] of bad) expect(strictProblems(object as KubeManifest).join()).toContain(problem);
-    const monitor = { apiVersion: "monitoring.coreos.com/v1", kind: "PodMonitor", metadata: { name: "m", namespace: "n" }, spec: { selectors: {} } };
+    const monitor = {
+      apiVersion: "monitoring.coreos.com/v1",
+      kind: "PodMonitor",
+      metadata: { name: "m", namespace: "n" },
+      spec: { selectors: {} },
+    };
     expect(strictProblems(monitor).join()).toContain("selectors");
   });
 });

@@ -29,7 +29,10 @@ describe("deploy/Dockerfile", () => {
 
   it("takes only bundled files into the runtime stage", () => {
     const runtime = instructions.slice(instructions.lastIndexOf("FROM node:24-slim"));
-    expect(runtime.filter((line) => line.startsWith("COPY"))).toEqual(["COPY --from=build /src/dist /app", "COPY LICENSE /app/LICENSE"]);
+    expect(runtime.filter((line) => line.startsWith("COPY"))).toEqual([
+      "COPY --from=build /src/dist /app",
+      "COPY LICENSE package.json package-lock.json /app/",
+    ]);
     expect(runtime.filter((line) => line.startsWith("RUN"))).toEqual([]);
   });
 

@@ -199,9 +199,7 @@ describe.skipIf(kubectl === undefined)(`deploy/overlays/observe ${needs("kubectl
       .flatMap((role) => role.rules)
       .filter((rule) => rule.verbs.some((v) => !["get", "list", "watch"].includes(v)));
     expect(writes.length).toBeGreaterThan(0);
-    expect(new Set(writes.flatMap((rule) => rule.resources))).toEqual(
-      new Set(["leases", "events", "scalingpolicies/status"]),
-    );
+    expect(new Set(writes.flatMap((rule) => rule.resources))).toEqual(new Set(["leases", "events", "scalingpolicies/status"]));
   });
 
   it("brings the ConfigMaps that the pods mount, under their plain names", () => {

@@ -163,7 +163,10 @@ function compile(rule: string): Expression {
   return parsed;
 }
 
-const select = (target: Expression, name: string): Expression => (scope) => fieldOf(target(scope), name);
+const select =
+  (target: Expression, name: string): Expression =>
+  (scope) =>
+    fieldOf(target(scope), name);
 const optionally =
   (target: Expression, name: string): Expression =>
   (scope) => {

@@ -13,6 +13,7 @@ const COMPONENTS = {
   amtool: { variable: "FULCRUM_AMTOOL", programs: ["amtool"] },
   chromium: { variable: "FULCRUM_CHROMIUM", programs: ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"] },
   kubectl: { variable: "FULCRUM_KUBECTL", programs: ["kubectl"] },
+  openssl: { variable: "FULCRUM_OPENSSL", programs: ["openssl"] },
 } as const;
 
 export type Component = keyof typeof COMPONENTS;

@@ -30,8 +30,7 @@ export interface KedaClient {
 }
 
 type Unary = (request: unknown, options: { deadline: number }, done: (error: ServiceError | null, reply: unknown) => void) => void;
-type Client = Record<Method, Unary> &
-  Record<"StreamIsActive" | "StreamMetricSpec", (request: unknown) => ActiveStream> & { close(): void };
+type Client = Record<Method, Unary> & Record<"StreamIsActive" | "StreamMetricSpec", (request: unknown) => ActiveStream> & { close(): void };
 
 export function kedaClient(port: number, how: ChannelCredentials = credentials.createInsecure()): KedaClient {
   const definition = loader.loadSync(proto, { keepCase: true, defaults: true, longs: Number });

@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { component } from "./components.ts";
 
 /** A fresh self-signed certificate for this machine, as files. */
 export interface KeyPairFolder {
@@ -10,15 +11,8 @@ export interface KeyPairFolder {
   remove(): void;
 }
 
-/** The tests that need a certificate skip where there is no program that makes one. */
-export const hasOpenssl = ((): boolean => {
-  try {
-    execFileSync("openssl", ["version"], { stdio: "ignore" });
-    return true;
-  } catch {
-    return false;
-  }
-})();
+/** Tests that need a certificate skip where nothing makes one. */
+export const openssl = component("openssl");
 
 export function makeKeyPair(): KeyPairFolder {
   const directory = mkdtempSync(join(tmpdir(), "fulcrum-tls-"));
@@ -26,6 +20,6 @@ export function makeKeyPair(): KeyPairFolder {
   const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"];
   const subject = ["-subj", "/CN=fulcrum-scaler", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"];
   const files = ["-keyout", key, "-out", cert];
-  execFileSync("openssl", ["req", "-x509", ...curve, "-nodes", "-days", "2", ...files, ...subject], { stdio: "ignore" });
+  execFileSync(openssl ?? "", ["req", "-x509", ...curve, "-nodes", "-days", "2", ...files, ...subject], { stdio: "ignore" });
   return { cert, key, remove: () => rmSync(directory, { recursive: true, force: true }) };
 }

@@ -92,5 +92,7 @@ export function strictProblems(object: KubeManifest): string[] {
   const schema = CUSTOM.find(({ shape }) => shape.kind.value === object.kind && shape.apiVersion.value === object.apiVersion);
   if (schema === undefined) return [`${object.apiVersion} ${object.kind}: not a kind that is known here`];
   const parsed = schema.safeParse(object);
-  return parsed.success ? [] : parsed.error.issues.map((issue) => `${object.kind} ${object.metadata.name}: ${issue.path.join(".")}: ${issue.message}`);
+  return parsed.success
+    ? []
+    : parsed.error.issues.map((issue) => `${object.kind} ${object.metadata.name}: ${issue.path.join(".")}: ${issue.message}`);
 }

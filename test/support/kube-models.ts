@@ -54,9 +54,11 @@ export function modelProblems(object: KubeManifest): string[] {
 
 function check(value: unknown, type: string, path: string): string[] {
   const list = /^Array<(.+)>$/.exec(type)?.[1];
-  if (list !== undefined) return Array.isArray(value) ? value.flatMap((item, i) => check(item, list, `${path}[${i}]`)) : [`${path}: not a list`];
+  if (list !== undefined)
+    return Array.isArray(value) ? value.flatMap((item, i) => check(item, list, `${path}[${i}]`)) : [`${path}: not a list`];
   const map = /^\{ \[key: string\]: (.+); \}$/.exec(type)?.[1];
-  if (map !== undefined) return isMap(value) ? Object.entries(value).flatMap(([key, item]) => check(item, map, `${path}.${key}`)) : [`${path}: not a map`];
+  if (map !== undefined)
+    return isMap(value) ? Object.entries(value).flatMap(([key, item]) => check(item, map, `${path}.${key}`)) : [`${path}: not a map`];
   const model = modelOf(type);
   if (model === undefined) return scalar(value, type) ? [] : [`${path}: not a ${type}`];
   if (!isMap(value)) return [`${path}: not a map`];

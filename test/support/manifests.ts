@@ -59,9 +59,7 @@ const podSpec = z.object({
     z.looseObject({
       name: z.string(),
       configMap: z.object({ name: z.string(), optional: z.boolean().optional() }).optional(),
-      secret: z
-        .object({ secretName: z.string(), items: z.array(z.object({ key: z.string(), path: z.string() })).optional() })
-        .optional(),
+      secret: z.object({ secretName: z.string(), items: z.array(z.object({ key: z.string(), path: z.string() })).optional() }).optional(),
     }),
   ),
 });

@@ -13,7 +13,9 @@ export function violations(schema: Structural, value: unknown, path = ""): strin
   }
   // Rules run on values that are well formed only, as in the API server.
   if (found.length > 0) return found;
-  return (schema["x-kubernetes-validations"] ?? []).filter(({ rule }) => !evaluate(rule, value)).map(({ message }) => `${path}: ${message}`);
+  return (schema["x-kubernetes-validations"] ?? [])
+    .filter(({ rule }) => !evaluate(rule, value))
+    .map(({ message }) => `${path}: ${message}`);
 }
 
 const isMap = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null && !Array.isArray(value);
@@ -77,7 +79,8 @@ export function structuralProblems(schema: Structural, path = "root"): string[] 
   if (schema.properties !== undefined && schema.type !== "object") found.push(`${path}: properties on what is no object`);
   for (const key of ["exclusiveMinimum", "exclusiveMaximum"] as const)
     if (schema[key] !== undefined && typeof schema[key] !== "boolean") found.push(`${path}: ${key} is a flag in OpenAPI v3.0`);
-  for (const key of schema.required ?? []) if (schema.properties?.[key] === undefined) found.push(`${path}: requires ${key}, which is not there`);
+  for (const key of schema.required ?? [])
+    if (schema.properties?.[key] === undefined) found.push(`${path}: requires ${key}, which is not there`);
   for (const key of schema["x-kubernetes-list-map-keys"] ?? [])
     if (schema.items?.required?.includes(key) !== true) found.push(`${path}: map key ${key} is not required`);
   if (schema.default !== undefined) found.push(...violations(schema, schema.default, `${path} default`));

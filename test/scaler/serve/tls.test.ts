@@ -9,7 +9,8 @@ import { createHttpServer } from "../../../scaler/serve/http.ts";
 import { openTls } from "../../../scaler/serve/tls-settings.ts";
 import { followKeyPair, readKeyPair } from "../../../scaler/serve/tls.ts";
 import { scalerSettingsSchema } from "../../../scaler/config.ts";
-import { hasOpenssl, makeKeyPair, type KeyPairFolder } from "../../support/key-pair.ts";
+import { needs } from "../../support/components.ts";
+import { makeKeyPair, openssl, type KeyPairFolder } from "../../support/key-pair.ts";
 import { hello } from "../support/agent-client.ts";
 import { listLog } from "../support/log.ts";
 import { runTestScaler } from "../support/run-scaler.ts";
@@ -39,7 +40,7 @@ async function shown(port: number): Promise<string> {
   return fingerprint256;
 }
 
-describe.skipIf(!hasOpenssl)("TLS [needs openssl]", () => {
+describe.skipIf(openssl === undefined)(`TLS ${needs("openssl")}`, () => {
   test("with a pair, page, API and the agents' link speak TLS only, to those who trust its certificate", async () => {
     const { cert, key } = keyPair();
     const scaler = await runTestScaler({ settings: { tlsCert: cert, tlsKey: key } });
@@ -51,7 +52,7 @@ describe.skipIf(!hasOpenssl)("TLS [needs openssl]", () => {
     const https = scaler.url.replace("http:", "https:");
     expect(await answer(`${https}/readyz`, ca)).toBe(200);
     await expect(answer(`${https}/readyz`, readFileSync(keyPair().cert))).rejects.toThrow(/self.signed/);
-    await expect(scaler.get("/readyz")).rejects.toThrow();
+    await expect(scaler.get("/readyz")).rejects.toThrow("fetch failed");
 
     const socket = new WebSocket(`${https.replace("https:", "wss:")}/agents`, { ca });
     cleanups.push(() => socket.close());
@@ -65,7 +66,13 @@ describe.skipIf(!hasOpenssl)("TLS [needs openssl]", () => {
     const [first, second] = [keyPair(), keyPair()];
     const pair = await readKeyPair(first);
     if (!pair.ok) throw new Error(pair.error);
-    const server = createHttpServer({ routes: new Map(), fallback: async () => undefined, upgrades: new Map(), log: listLog(), tls: pair.value });
+    const server = createHttpServer({
+      routes: new Map(),
+      fallback: async () => undefined,
+      upgrades: new Map(),
+      log: listLog(),
+      tls: pair.value,
+    });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     cleanups.push(() => void server.close());
     const { port } = server.address() as AddressInfo;

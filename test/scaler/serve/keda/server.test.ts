@@ -3,7 +3,8 @@ import { connect } from "node:http2";
 import { credentials, status, type ServiceError } from "@grpc/grpc-js";
 import { afterEach, describe, expect, test } from "vitest";
 import { kedaClient, type KedaClient, type Ref } from "../../../support/keda-client.ts";
-import { hasOpenssl, makeKeyPair, type KeyPairFolder } from "../../../support/key-pair.ts";
+import { needs } from "../../../support/components.ts";
+import { makeKeyPair, openssl, type KeyPairFolder } from "../../../support/key-pair.ts";
 import { connectAgent, hello } from "../../support/agent-client.ts";
 import { startFleetServer, type FleetServer } from "../../support/fleet-server.ts";
 import { POLICY_TEXT } from "../../support/policy.ts";
@@ -58,7 +59,11 @@ async function seen(scaler: RunningScaler, waiting: number): Promise<void> {
   cleanups.push(() => clearInterval(timer));
 }
 
-const refused = async (call: Promise<unknown>): Promise<ServiceError> => call.then(() => Promise.reject(new Error("it was answered")), (error: unknown) => error as ServiceError);
+const refused = async (call: Promise<unknown>): Promise<ServiceError> =>
+  call.then(
+    () => Promise.reject(new Error("it was answered")),
+    (error: unknown) => error as ServiceError,
+  );
 const answered = (keda: KedaClient, request: unknown): Promise<unknown> =>
   until("an answer", () => keda.call("GetMetrics", request).catch(() => undefined));
 
@@ -97,7 +102,12 @@ describe("KEDA's external scaler, asked by a client made from KEDA's service def
     await seen(scaler, 4);
     await answered(keda, metrics(PREFILL));
     fleet.failWith = 503;
-    const error = await until("an error", () => keda.call("GetMetrics", metrics(PREFILL)).then(() => undefined, (e: unknown) => e as ServiceError));
+    const error = await until("an error", () =>
+      keda.call("GetMetrics", metrics(PREFILL)).then(
+        () => undefined,
+        (e: unknown) => e as ServiceError,
+      ),
+    );
     expect(error.code).toBe(status.UNAVAILABLE);
   });
 
@@ -169,7 +179,12 @@ describe("KEDA's external scaler, asked by a client made from KEDA's service def
   test("garbage on its port is answered or closed, and the next client served", async () => {
     const { keda, port } = await start();
     const session = connect(`http://127.0.0.1:${port}`);
-    const request = session.request({ ":method": "POST", ":path": "/externalscaler.ExternalScaler/GetMetrics", "content-type": "application/grpc", te: "trailers" });
+    const request = session.request({
+      ":method": "POST",
+      ":path": "/externalscaler.ExternalScaler/GetMetrics",
+      "content-type": "application/grpc",
+      te: "trailers",
+    });
     const body = Buffer.from([0x0a, 0xff, 0xff, 0xff]);
     const trailers = new Promise<Record<string, unknown>>((resolve) => {
       request.on("trailers", (headers) => resolve(headers));
@@ -195,7 +210,7 @@ describe("KEDA's external scaler, asked by a client made from KEDA's service def
   });
 });
 
-describe.skipIf(!hasOpenssl)("with tlsCert and tlsKey [needs openssl]", () => {
+describe.skipIf(openssl === undefined)(`with tlsCert and tlsKey ${needs("openssl")}`, () => {
   const keyPair = (): KeyPairFolder => {
     const pair = makeKeyPair();
     cleanups.push(pair.remove);
