@@ -235,6 +235,16 @@ describe.skipIf(kubectl === undefined)(`deploy/examples/keda ${needs("kubectl")}
     expect(roles.toSorted()).toEqual(["decode", "prefill"]);
   });
 
+  it("is what docs/keda.md shows, there in short", () => {
+    const page = readFileSync(join(root, "docs", "keda.md"), "utf8");
+    const blocks = [...page.matchAll(/```yaml\n(.*?)```/gs)].map((match) => parse(match[1] ?? "") as KubeManifest);
+    const shown = blocks.filter((block) => block.kind === "ScaledObject");
+    expect(shown).toHaveLength(1);
+    expect(shown.flatMap(strictProblems)).toEqual([]);
+    const prefill = objects.find((object) => object.metadata.name === "llama-prefill");
+    expect(prefill).toMatchObject(shown[0] ?? {});
+  });
+
   it("targets the policy's workloads within the policy's bounds, and falls back to what runs", () => {
     for (const { spec: object } of objects) {
       const role = object.triggers[0]?.metadata["role"] === "prefill" ? "prefill" : "decode";

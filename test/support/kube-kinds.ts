@@ -69,9 +69,11 @@ const scaledObject = z.strictObject({
       behavior: z.enum(["static", "currentReplicas", "currentReplicasIfHigher", "currentReplicasIfLower"]),
       replicas: z.int(),
     }),
-    advanced: z.strictObject({
-      horizontalPodAutoscalerConfig: z.strictObject({ behavior: z.strictObject({ scaleUp: scalingRules, scaleDown: scalingRules }) }),
-    }),
+    advanced: z
+      .strictObject({
+        horizontalPodAutoscalerConfig: z.strictObject({ behavior: z.strictObject({ scaleUp: scalingRules, scaleDown: scalingRules }) }),
+      })
+      .optional(),
     triggers: z.array(
       z.strictObject({
         type: z.enum(["external", "external-push"]),
