@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { ENGINE_KINDS } from "../core/pool.ts";
 import { type Result, err, ok } from "../core/result.ts";
 import type { TargetsFile } from "../core/targets.ts";
 import { LIMITS } from "../wire/messages.ts";
@@ -13,7 +14,7 @@ const engine = z.object({
   pool: name,
   role: z.enum(["prefill", "decode", "aggregated", "frontend"]),
   model: name,
-  engine: z.enum(["vllm", "sglang", "dynamo-frontend"]),
+  engine: z.enum(ENGINE_KINDS),
   phase: z.enum(["starting", "ready", "draining"]),
   startedAt: z.number().nonnegative(),
   instance: z.string().min(1).max(253).optional(),

@@ -1,7 +1,9 @@
 /** A pool is a set of replicas of one role serving one model. */
 export type Role = "prefill" | "decode" | "aggregated" | "frontend";
 
-export type EngineKind = "vllm" | "sglang" | "dynamo-frontend";
+/** Whose metrics a page speaks; each has its table in core/engines. The last three serve nothing themselves: they stand before the engines. */
+export const ENGINE_KINDS = ["vllm", "sglang", "trtllm", "dynamo-component", "dynamo-frontend", "dynamo-router", "llm-d-epp"] as const;
+export type EngineKind = (typeof ENGINE_KINDS)[number];
 
 export interface PoolId {
   readonly namespace: string;

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { COUNTERS, DISTRIBUTIONS, GAUGES } from "../core/engines/canonical.ts";
+import { ENGINE_KINDS } from "../core/pool.ts";
 
 /**
  * Protocol between agent, scaler and browser, as data. One JSON object per WebSocket text message.
@@ -59,7 +60,7 @@ const pool = z.object({
   pool: name,
   role: z.enum(["prefill", "decode", "aggregated", "frontend"]),
   model: name,
-  engine: z.enum(["vllm", "sglang", "dynamo-frontend"]),
+  engine: z.enum(ENGINE_KINDS),
   replicas: z.array(replica).max(LIMITS.replicasPerPool),
   /** Sums over the replicas of what happened in this interval. A name that no replica exposes is missing. */
   counters: z.partialRecord(z.enum(COUNTERS), count),

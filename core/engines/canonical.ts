@@ -22,8 +22,11 @@ export const COUNTERS = [
 ] as const;
 export type CounterName = (typeof COUNTERS)[number];
 
-/** Histograms: latencies in seconds, lengths in tokens. */
-export const DISTRIBUTIONS = ["ttft", "itl", "e2e", "queue", "prefill", "kvTransfer", "isl", "osl"] as const;
+/**
+ * Histograms: latencies in seconds, lengths in tokens. `itl` is the gap between tokens, a sample per token or step; `tpot` is the mean gap of
+ * one request, a sample per request at its end. They agree in their means, not in their tails, so they are two names.
+ */
+export const DISTRIBUTIONS = ["ttft", "itl", "tpot", "e2e", "queue", "prefill", "kvTransfer", "isl", "osl"] as const;
 export type DistributionName = (typeof DISTRIBUTIONS)[number];
 
 export const GAUGES = [

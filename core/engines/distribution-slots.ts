@@ -3,7 +3,6 @@ import { mergeBuckets } from "../distributions/merge.ts";
 import { assembleHistogram } from "../exposition/classic-histogram.ts";
 import type { Problem } from "../exposition/problems.ts";
 import type { Labels } from "../exposition/series.ts";
-import type { Role } from "../pool.ts";
 import type { DistributionName } from "./canonical.ts";
 import { satisfies, toBase, type Dialect, type DistributionRule, type Term } from "./dialect.ts";
 import { createLeaf, identityOf, justLost, rankOf, setLeaf, type Leaf } from "./leaf.ts";
@@ -32,8 +31,8 @@ interface Group {
   readonly count: Leaf;
 }
 
-export function createDistributionSlots(dialect: Dialect, role: Role): DistributionSlots {
-  const rules = dialect.distributions.filter((rule) => rule.roles?.includes(role) ?? true).map((rule) => createHistogram(rule, dialect));
+export function createDistributionSlots(dialect: Dialect): DistributionSlots {
+  const rules = dialect.distributions.map((rule) => createHistogram(rule, dialect));
   return {
     all: rules,
     collect(generation) {

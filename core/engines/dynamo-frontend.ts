@@ -8,9 +8,11 @@ import type { Dialect } from "./dialect.ts";
 export const dynamoFrontend: Dialect = {
   engine: "dynamo-frontend",
   rankLabels: [],
+  shows: "served",
+  mend: "point the target at the frontend's HTTP port; a prefix set by DYN_METRICS_PREFIX is not understood",
   counters: [
     { name: "promptTokens", from: [[{ series: "dynamo_frontend_input_sequence_tokens_sum" }]] },
-    { name: "cachedTokens", from: [[{ series: "dynamo_frontend_cached_tokens_sum" }]] },
+    { name: "cachedTokens", expected: [], from: [[{ series: "dynamo_frontend_cached_tokens_sum" }]] },
     {
       name: "generatedTokens",
       from: [[{ series: "dynamo_frontend_output_tokens_total" }], [{ series: "dynamo_frontend_output_sequence_tokens_sum" }]],
@@ -19,18 +21,23 @@ export const dynamoFrontend: Dialect = {
       name: "requestsFinished",
       from: [
         [{ series: "dynamo_frontend_requests_total", where: { status: ["success"] } }],
-        [{ series: "dynamo_frontend_request_success_count" }],
+        [{ series: "dynamo_frontend_request_success_count", old: "until 2025" }],
       ],
     },
   ],
   gauges: [
-    { name: "running", from: [[{ series: "dynamo_frontend_active_requests" }], [{ series: "dynamo_frontend_inflight_requests" }]] },
+    {
+      name: "running",
+      from: [[{ series: "dynamo_frontend_active_requests" }], [{ series: "dynamo_frontend_inflight_requests", old: "deprecated" }]],
+    },
     {
       name: "waiting",
+      // Without a KV router there is no queue to show.
+      expected: [],
       from: [[{ series: "dynamo_frontend_router_queue_pending_requests" }], [{ series: "dynamo_frontend_queued_requests" }]],
     },
-    { name: "maxBatchedTokens", from: [[{ series: "dynamo_frontend_model_max_num_batched_tokens" }]] },
-    { name: "maxNumSeqs", from: [[{ series: "dynamo_frontend_model_max_num_seqs" }]] },
+    { name: "maxBatchedTokens", expected: [], from: [[{ series: "dynamo_frontend_model_max_num_batched_tokens" }]] },
+    { name: "maxNumSeqs", expected: [], from: [[{ series: "dynamo_frontend_model_max_num_seqs" }]] },
   ],
   labelGauges: [],
   distributions: [

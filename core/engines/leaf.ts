@@ -22,12 +22,12 @@ export function setLeaf(leaf: Leaf, generation: number, rank: number, value: num
  */
 export const justLost = (leaf: Leaf, generation: number): boolean => leaf.generation > 0 && leaf.generation === generation - 1;
 
-/** Finite values of this read; undefined when one of them was lost. NaN is "not known", as absent as a missing series. */
+/** Values of this read; undefined when one of them was lost. */
 export function present(leaves: Iterable<Leaf>, generation: number): number[] | undefined {
   const values: number[] = [];
   for (const leaf of leaves) {
     if (justLost(leaf, generation)) return undefined;
-    if (leaf.generation === generation && Number.isFinite(leaf.value)) values.push(leaf.value);
+    if (leaf.generation === generation) values.push(leaf.value);
   }
   return values;
 }

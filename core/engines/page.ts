@@ -4,19 +4,17 @@ import type { Problem } from "../exposition/problems.ts";
 import { createSeriesReader } from "../exposition/series-reader.ts";
 import type { EngineKind, Role } from "../pool.ts";
 import type { CounterName, DistributionName, GaugeName } from "./canonical.ts";
-import type { Dialect } from "./dialect.ts";
+import { dialectOf } from "./dialects.ts";
 import { createDistributionSlots } from "./distribution-slots.ts";
-import { dynamoFrontend } from "./dynamo-frontend.ts";
+import { driftOf, type PageDrift } from "./drift.ts";
 import { createScalarSlots } from "./scalar-slots.ts";
-import { sglang } from "./sglang.ts";
 import { indexBySeries, type Store } from "./slots.ts";
-import { vllm } from "./vllm.ts";
-
-const DIALECTS: Record<EngineKind, Dialect> = { vllm, sglang, "dynamo-frontend": dynamoFrontend };
 
 /** One engine's page, read again and again. What is not on the page is not in the sample: missing is never zero. */
 export interface EnginePage {
   read(text: string, format?: PageFormat): EngineSample;
+  /** What the page of the last read lacks, and which old names it used. */
+  drift(): PageDrift;
 }
 
 export interface EngineSample {
@@ -34,15 +32,21 @@ export interface EngineSample {
 }
 
 export function createEnginePage(engine: EngineKind, role: Role, limits?: PageLimits): EnginePage {
-  const dialect = DIALECTS[engine];
-  const scalars = createScalarSlots(dialect, role);
-  const distributions = createDistributionSlots(dialect, role);
+  const dialect = dialectOf(engine, role);
+  const scalars = createScalarSlots(dialect);
+  const distributions = createDistributionSlots(dialect);
   const index = indexBySeries([...scalars.all, ...distributions.all]);
+  /** By series name, the last read that took a value from it. */
+  const seen = new Map<string, { generation: number }>();
+  let served = false;
   let generation = 0;
   const reader = createSeriesReader<readonly Store[]>({
     resolve(name, labels) {
       const stores = index.get(name)?.flatMap((slots) => slots.resolve(name, labels)) ?? [];
-      return stores.length > 0 ? stores : undefined;
+      if (stores.length === 0) return undefined;
+      const mark = seen.get(name) ?? { generation: 0 };
+      seen.set(name, mark);
+      return [...stores, (now) => void (mark.generation = now)];
     },
     store(slots, value) {
       for (const slot of slots) slot(generation, value);
@@ -54,13 +58,17 @@ export function createEnginePage(engine: EngineKind, role: Role, limits?: PageLi
       generation++;
       const page = reader.read(text, format);
       const histograms = distributions.collect(generation);
+      const { counters, ...rest } = scalars.collect(generation);
+      served = (counters.requestsFinished ?? counters.generatedTokens ?? counters.promptTokens ?? 0) > 0;
       return {
-        ...scalars.collect(generation),
+        counters,
+        ...rest,
         distributions: histograms.distributions,
         problems: [...page.problems, ...histograms.problems],
         problemCount: page.problemCount + histograms.problems.length,
         samples: page.samples,
       };
     },
+    drift: () => driftOf(dialect, role, (series) => seen.get(series)?.generation === generation, served),
   };
 }

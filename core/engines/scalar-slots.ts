@@ -1,5 +1,4 @@
 import type { Labels } from "../exposition/series.ts";
-import type { Role } from "../pool.ts";
 import type { CounterName, GaugeName } from "./canonical.ts";
 import { satisfies, toBase, type Dialect, type LabelGaugeRule, type ScalarRule, type Term, type Where } from "./dialect.ts";
 import { createLeaf, identityOf, present, rankOf, setLeaf, type Leaf } from "./leaf.ts";
@@ -19,10 +18,9 @@ export interface ScalarSlots {
 /** Label sets one canonical name can hold: far above any rank count, so that a page with a label of unbounded values cannot grow us. */
 const MAX_LEAVES = 4096;
 
-export function createScalarSlots(dialect: Dialect, role: Role): ScalarSlots {
-  const forRole = <N>(rule: ScalarRule<N>): boolean => rule.roles?.includes(role) ?? true;
-  const counters = dialect.counters.filter(forRole).map((rule) => createScalar(rule, dialect));
-  const gauges = dialect.gauges.filter(forRole).map((rule) => createScalar(rule, dialect));
+export function createScalarSlots(dialect: Dialect): ScalarSlots {
+  const counters = dialect.counters.map((rule) => createScalar(rule, dialect));
+  const gauges = dialect.gauges.map((rule) => createScalar(rule, dialect));
   const labelGauges = dialect.labelGauges.map((rule) => createLabelGauge(rule));
   const start = createScalar({ name: "start", from: [[{ series: "process_start_time_seconds" }]] }, dialect);
   const all = [...counters, ...gauges, ...labelGauges, start];
@@ -57,39 +55,80 @@ interface Scalar<Name> extends Slots {
   value(generation: number): number | undefined;
 }
 
+/** One series of an alternative, its label sets apart. */
+interface TermLeaves {
+  readonly term: Term;
+  readonly leaves: Map<string, Leaf>;
+}
+
 function createScalar<Name>(rule: ScalarRule<Name>, dialect: Dialect): Scalar<Name> {
-  const alternatives = rule.from.map((terms) => ({ terms, leaves: new Map<string, Leaf>() }));
-  const store = (leaves: Map<string, Leaf>, term: Term, labels: Labels): Store[] => {
-    const leaf = leafFor(leaves, `${term.series}\u0002${identityOf(labels, dialect.rankLabels)}`);
-    if (leaf === undefined) return [];
-    const rank = rankOf(labels, dialect.rankLabels);
-    return [(generation, value) => setLeaf(leaf, generation, rank, toBase(value, term.unit))];
-  };
+  const alternatives = rule.from.map((terms): TermLeaves[] => terms.map((term) => ({ term, leaves: new Map() })));
+  const from = rule.times?.map((term) => [term]);
+  const factor = from === undefined ? undefined : createScalar({ name: "times", over: "mean", from }, dialect);
   return {
     name: rule.name,
-    series: rule.from.flatMap((terms) => terms.map((term) => term.series)),
-    resolve: (name, labels) =>
-      alternatives.flatMap(({ terms, leaves }) =>
-        terms.filter((term) => wants(term, name, labels, dialect.everywhere)).flatMap((term) => store(leaves, term, labels)),
-      ),
+    series: [...rule.from.flatMap((terms) => terms.map((term) => term.series)), ...(factor?.series ?? [])],
+    resolve: (name, labels) => [
+      ...alternatives
+        .flat()
+        .filter(({ term }) => wants(term, name, labels, dialect.everywhere))
+        .flatMap(({ term, leaves }) => storeFor(leaves, term, labels, dialect.rankLabels)),
+      ...(factor?.resolve(name, labels) ?? []),
+    ],
     value(generation) {
-      for (const { leaves } of alternatives) {
-        const values = present(leaves.values(), generation);
-        if (values === undefined) return undefined;
-        if (values.length === 0) continue;
-        const sum = values.reduce((total, v) => total + v, 0);
-        return rule.over === "mean" ? sum / values.length : sum;
+      for (const alternative of alternatives) {
+        const values = whole(alternative, generation);
+        if (values === "lost") return undefined;
+        if (values !== undefined) return scaled(combine(values, rule.over), factor, generation);
       }
       return undefined;
     },
   };
 }
 
+function storeFor(leaves: Map<string, Leaf>, term: Term, labels: Labels, rankLabels: readonly string[]): Store[] {
+  const leaf = leafFor(leaves, identityOf(labels, rankLabels));
+  if (leaf === undefined) return [];
+  const rank = rankOf(labels, rankLabels);
+  return [(generation, value) => setLeaf(leaf, generation, rank, toBase(value, term.unit))];
+}
+
+/**
+ * The values of an alternative; undefined when a term it needs is not on the page: a sum without it would be too small, and often 0.
+ * "lost" when a series of it was there a read ago.
+ */
+function whole(alternative: readonly TermLeaves[], generation: number): number[] | "lost" | undefined {
+  const all: number[] = [];
+  let complete = true;
+  for (const { term, leaves } of alternative) {
+    const values = present(leaves.values(), generation);
+    if (values === undefined) return "lost";
+    complete &&= values.length > 0 || term.optional === true;
+    all.push(...values);
+  }
+  return complete && all.length > 0 ? all : undefined;
+}
+
+/** NaN is "not known". A sum with an unknown part is unknown; a mean is the mean of those known. */
+function combine(values: readonly number[], over: "mean" | undefined): number | undefined {
+  const known = values.filter(Number.isFinite);
+  if (known.length === 0 || (over === undefined && known.length < values.length)) return undefined;
+  const sum = known.reduce((total, v) => total + v, 0);
+  return over === "mean" ? sum / known.length : sum;
+}
+
+function scaled(value: number | undefined, factor: Scalar<string> | undefined, generation: number): number | undefined {
+  if (value === undefined || factor === undefined) return value;
+  const times = factor.value(generation);
+  return times === undefined ? undefined : value * times;
+}
+
 function createLabelGauge(rule: LabelGaugeRule): Scalar<GaugeName> {
   const leaves = new Map<string, Leaf>();
+  const series = rule.from.map((term) => term.series);
   return {
     name: rule.name,
-    series: [rule.series],
+    series,
     resolve(_, labels) {
       const value = firstProduct(rule, labels);
       const leaf = value === undefined ? undefined : leafFor(leaves, labels.get("engine") ?? "");
@@ -97,7 +136,7 @@ function createLabelGauge(rule: LabelGaugeRule): Scalar<GaugeName> {
     },
     value(generation) {
       const values = present(leaves.values(), generation);
-      return values === undefined || values.length === 0 ? undefined : values.reduce((total, v) => total + v, 0);
+      return values === undefined || values.length === 0 ? undefined : combine(values, undefined);
     },
   };
 }

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { FleetPools } from "../../core/fleet-control.ts";
+import { ENGINE_KINDS } from "../../core/pool.ts";
 import { err, ok, type Result } from "../../core/result.ts";
 
 /** HTTP client of the fleet control API, with a timeout on every call. Failures are sentences, never exceptions. */
@@ -29,7 +30,7 @@ const poolSchema = z.object({
   namespace: z.string(),
   role: z.enum(["prefill", "decode", "aggregated", "frontend"]),
   model: z.string(),
-  engine: z.enum(["vllm", "sglang", "dynamo-frontend"]),
+  engine: z.enum(ENGINE_KINDS),
   desired: count,
   unschedulable: count,
   limits: z.object({ maxBatchedTokens: z.number().exactOptional(), maxNumSeqs: z.number().exactOptional() }),
