@@ -22,6 +22,7 @@ export function createAgentMetrics(linkUp: () => boolean): AgentMetrics {
   const gpus = createGpuMetrics(factory);
   const sourceUp = factory.gauge("fulcrum_source_up");
   const sourceAge = factory.gauge("fulcrum_source_age_seconds");
+  const missingSignals = factory.gauge("fulcrum_source_missing_signals");
   const host = {
     memoryUsedBytes: factory.gauge("fulcrum_host_memory_used_bytes"),
     memoryTotalBytes: factory.gauge("fulcrum_host_memory_total_bytes"),
@@ -44,8 +45,10 @@ export function createAgentMetrics(linkUp: () => boolean): AgentMetrics {
       gpus(report, events);
       sourceUp.reset();
       sourceAge.reset();
-      for (const { source, target, up, age } of report.sources) {
+      missingSignals.reset();
+      for (const { source, target, up, age, missing } of report.sources) {
         sourceUp.set({ source, target }, up ? 1 : 0);
+        if (missing !== undefined) missingSignals.set({ source, target }, missing);
         if (age !== undefined) sourceAge.set({ source, target }, age);
       }
       for (const field of ["memoryUsedBytes", "memoryTotalBytes", "load1"] as const) {

@@ -102,6 +102,12 @@ export const CATALOG = [
   // Agent: its sources and itself.
   gauge("fulcrum_source_up", "1 when the last read of this source succeeded, else 0.", ["source", "target"], agent),
   gauge("fulcrum_source_age_seconds", "Seconds since the last good read of this source.", ["source", "target"], agent),
+  gauge(
+    "fulcrum_source_missing_signals",
+    "Signals that an engine's page should give and did not at the last good read; fulcrum doctor names them.",
+    ["source", "target"],
+    agent,
+  ),
   gauge("fulcrum_host_memory_used_bytes", "Memory in use on the node.", [], agent),
   gauge("fulcrum_host_memory_total_bytes", "Memory installed on the node.", [], agent),
   gauge("fulcrum_host_load1", "One-minute load average of the node.", [], agent),
@@ -133,6 +139,12 @@ export const CATALOG = [
     "fulcrum_observed_itl_seconds",
     "Inter-token latency of the last control interval, fleet-wide, at quantile q.",
     [...POLICY, "q"],
+    scaler,
+  ),
+  gauge(
+    "fulcrum_ttft_source",
+    "1 for the side that the observed TTFT was taken from: frontend, stitched, decode, prefill+decode or prefill; no series when nothing was observed.",
+    [...POLICY, "source"],
     scaler,
   ),
   gauge("fulcrum_objective_seconds", "Latency target of the policy, at quantile q.", [...POLICY, "objective", "q"], scaler),

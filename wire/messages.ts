@@ -123,6 +123,8 @@ const source = z.object({
   /** Seconds since the last good read; absent = never. */
   age: count.optional(),
   error: z.string().max(512).optional(),
+  /** Signals that an engine's page should give and does not; absent = nobody looked. */
+  missing: count.optional(),
 });
 
 export const nodeReportSchema = z.object({

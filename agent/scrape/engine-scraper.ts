@@ -1,3 +1,5 @@
+import { missingWords, oldWords } from "../../core/engines/drift-words.ts";
+import type { PageDrift } from "../../core/engines/drift.ts";
 import { type EngineSample, createEnginePage } from "../../core/engines/page.ts";
 import type { EngineTarget } from "../../core/targets.ts";
 import { type ReplicaState, drained, newReplica, observeFailure, observeSample, retarget } from "../summarize/replica.ts";
@@ -48,11 +50,9 @@ export function createEngineScraper(target: EngineTarget, before: ReplicaState |
         return;
       }
       state = observeSample(state, sample, at);
-      health = up(
-        at,
-        duration,
-        problem ? `${sample.problemCount} unreadable parts; line ${problem.line}: ${problem.message}` : strange(target, sample),
-      );
+      const drift = page.drift();
+      const unreadable = problem && `${sample.problemCount} unreadable parts; line ${problem.line}: ${problem.message}`;
+      health = up(at, duration, unreadable ?? strange(target, sample) ?? drifted(drift), drift.missing.length);
     },
     retarget(next) {
       state = retarget(state, next);
@@ -72,3 +72,11 @@ const strange = ({ engine }: EngineTarget, { samples, counters, gauges }: Engine
   Object.keys(counters).length + Object.keys(gauges).length > 0
     ? undefined
     : `none of the page's ${samples} samples is a ${engine} metric; is "engine" right in the targets file?`;
+
+function drifted({ missing, old }: PageDrift): string | undefined {
+  const parts = [
+    ...(missing.length > 0 ? [`the page lacks ${missingWords(missing)}`] : []),
+    ...(old.length > 0 ? [`read by old names: ${oldWords(old)}`] : []),
+  ];
+  return parts.length > 0 ? parts.join("; ") : undefined;
+}

@@ -10,6 +10,7 @@ export function sourceReport(source: SourceReport["source"], target: string, hea
     target: target.slice(0, 512),
     up: health.state === "up",
     ...(good !== undefined && { age: Math.max(0, now - good) }),
+    ...(health.state === "up" && health.missing !== undefined && { missing: health.missing }),
     ...(error !== undefined && { error: error.slice(0, 512) }),
   };
 }

@@ -1,10 +1,10 @@
 import { readFile } from "node:fs/promises";
 import type { AgentSettings } from "../../agent/config.ts";
 import { parseTargets } from "../../agent/config-targets.ts";
-import { createEnginePage } from "../../core/engines/page.ts";
 import { readGpuPage } from "../../core/engines/gpu-page.ts";
-import type { EngineTarget, TargetsFile } from "../../core/targets.ts";
+import type { TargetsFile } from "../../core/targets.ts";
 import { whyUnreadable } from "../files.ts";
+import { engine } from "./engine.ts";
 import { type Finding, bad, good, warning } from "./finding.ts";
 import { get, isFree } from "./web.ts";
 
@@ -12,7 +12,7 @@ import { get, isFree } from "./web.ts";
 export async function examine(settings: AgentSettings, nodeVersion: string): Promise<readonly Finding[]> {
   const targets = await readTargets(settings);
   const sources =
-    "targets" in targets ? await Promise.all([...targets.targets.engines.map(engine), ...targets.targets.gpus.map(gpus)]) : [];
+    "targets" in targets ? (await Promise.all([...targets.targets.engines.map(engine), ...targets.targets.gpus.map(gpus)])).flat() : [];
   return [runtime(nodeVersion), targets.finding, ...sources, ...(await ports(settings)), await scaler(settings.scalerUrl)];
 }
 
@@ -41,16 +41,6 @@ async function readTargets({ targets: file, node }: AgentSettings): Promise<Targ
   const how = `${engines.length} engines, ${pages.length} GPU pages`;
   const nothing = engines.length + pages.length === 0;
   return { finding: nothing ? warning(what, how, "name what to read on this node") : good(what, how), targets: parsed.value };
-}
-
-async function engine(target: EngineTarget): Promise<Finding> {
-  const what = `engine ${target.pod} ${target.url}`;
-  const answer = await get(target.url);
-  if ("problem" in answer) return bad(what, answer.problem, "check the address and that the engine runs");
-  const sample = createEnginePage(target.engine, target.role).read(answer.text);
-  const understood = Object.keys(sample.counters).length + Object.keys(sample.gauges).length + Object.keys(sample.distributions).length;
-  if (understood > 0) return good(what, `${target.engine} ${target.role} page, ${sample.samples} samples, ${understood} signals used`);
-  return bad(what, `${sample.samples} samples, none that ${target.engine} has`, "check `engine` in the targets file");
 }
 
 async function gpus({ url }: { readonly url: string }): Promise<Finding> {

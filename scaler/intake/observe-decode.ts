@@ -7,6 +7,7 @@ import { countReplicas, type Gauges } from "./gauges.ts";
 import type { PoolInterval } from "./interval.ts";
 import { present, presentOrNone } from "./present.ts";
 
+type Distributions = PoolInterval["distributions"];
 type DecodeInterval = NonNullable<DecodeObservation["interval"]>;
 
 export interface DecodeInput {
@@ -35,7 +36,7 @@ export function observeDecode({ gauges, facts, interval, frontend, itlTarget }: 
 
 function figures(interval: PoolInterval, frontend: PoolInterval | undefined, itlTarget: number | undefined): DecodeInterval {
   const { counters, distributions } = interval;
-  const itl = nonEmpty(frontend?.distributions.itl) ?? distributions.itl;
+  const itl = tokenGaps(distributions, frontend?.distributions);
   const osl = distributions.osl === undefined ? undefined : summarize(distributions.osl);
   return present<DecodeInterval>({
     seconds: interval.seconds,
@@ -48,6 +49,14 @@ function figures(interval: PoolInterval, frontend: PoolInterval | undefined, itl
 }
 
 const nonEmpty = (d: Distribution | undefined): Distribution | undefined => (d !== undefined && countOf(d) > 0 ? d : undefined);
+
+/**
+ * Gaps between tokens. Where nobody publishes them (TensorRT-LLM), the mean gap of each request: its mean is right, its tail is milder than
+ * that of the gaps, and it counts requests instead of tokens.
+ */
+function tokenGaps(engine: Distributions, frontend: Distributions | undefined): Distribution | undefined {
+  return nonEmpty(frontend?.itl) ?? engine.itl ?? nonEmpty(frontend?.tpot) ?? engine.tpot;
+}
 
 /**
  * Decode steps, busy seconds summed over replicas. Where the engine does not publish them, mean ITL × steps: every step makes

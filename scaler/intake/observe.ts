@@ -2,6 +2,7 @@ import type { Observation } from "../../core/observation.ts";
 import type { ClusterFacts } from "../act/actuator.ts";
 import type { Policy } from "../policy/schema.ts";
 import { latestPools, type FleetView } from "./fleet-view.ts";
+import { frontendOf } from "./frontend.ts";
 import { gaugesOf, type Gauges } from "./gauges.ts";
 import type { Interval, PoolInterval } from "./interval.ts";
 import { observeDecode, observeTransfer } from "./observe-decode.ts";
@@ -40,11 +41,11 @@ export interface Observed {
 export function observe(input: ObserveInput): Observed {
   const { policy, interval, facts, now } = input;
   const { objectives } = policy.spec;
-  const of = (role: "prefill" | "decode" | "frontend"): PoolInterval | undefined =>
-    [...(interval?.pools.values() ?? [])].find((pool) => isPool(policy, role, pool.id));
-  const prefillInterval = of("prefill");
-  const decodeInterval = of("decode");
-  const frontend = of("frontend");
+  const of = (role: "prefill" | "decode" | "frontend"): readonly PoolInterval[] =>
+    [...(interval?.pools.values() ?? [])].filter((pool) => isPool(policy, role, pool.id));
+  const [prefillInterval] = of("prefill");
+  const [decodeInterval] = of("decode");
+  const frontend = frontendOf(of("frontend"));
   const ttft = chooseTtft({
     prefill: prefillInterval,
     decode: decodeInterval,

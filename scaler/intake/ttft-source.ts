@@ -8,7 +8,8 @@ import type { PoolInterval } from "./interval.ts";
 import type { Stitched } from "./stitch.ts";
 
 /** Where this interval's TTFT comes from; best first. Shown, because their meanings differ. */
-export type TtftSource = "stitched" | "frontend" | "decode" | "prefill+decode" | "prefill";
+export const TTFT_SOURCES = ["frontend", "stitched", "decode", "prefill+decode", "prefill"] as const;
+export type TtftSource = (typeof TTFT_SOURCES)[number];
 
 export interface Ttft {
   readonly source: TtftSource;
@@ -27,12 +28,13 @@ export interface TtftInput {
 }
 
 /**
- * What a user waited for the first token.
+ * What a user waited for the first token, of each request once: prefill, decode and whatever stands before them each count the same request, so
+ * one of them is taken and the others are not added.
+ * - frontend: measured where the user connects.
  * - stitched: measured from prefill arrival to the first decoded token. A decode half is reported when its request ends, so only
  *   requests whose first token fell into this interval count, and they must be nearly all of them: else this would be the past.
- * - frontend: measured where the user connects.
  * - decode: SGLang's router posts to both sides at once, so its decode TTFT is the user's.
- * - prefill+decode: vLLM's decode engine gets the request after prefill ended: the two waits follow each other.
+ * - prefill+decode: vLLM's decode engine gets the request after prefill ended: the two waits follow each other. So does TensorRT-LLM's.
  * - prefill: without the transfer and the first decode step; better than nothing.
  */
 export function chooseTtft(input: TtftInput): Ttft | undefined {
@@ -40,10 +42,10 @@ export function chooseTtft(input: TtftInput): Ttft | undefined {
   const p = nonEmpty(prefill?.distributions.ttft);
   const d = nonEmpty(decode?.distributions.ttft);
   const f = nonEmpty(frontend?.distributions.ttft);
-  const firstTokens = countOr(d) ?? countOr(f) ?? countOr(p) ?? 0;
+  const firstTokens = countOr(d) ?? countOr(p) ?? 0;
   const current = stitched.filter((s) => s.age <= (decode?.seconds ?? 0));
-  if (current.length > 0 && current.length >= MIN_STITCHED * firstTokens) return named("stitched", summarize(sketchOf(current), target));
   if (f !== undefined) return named("frontend", summarize(f, target));
+  if (current.length > 0 && current.length >= MIN_STITCHED * firstTokens) return named("stitched", summarize(sketchOf(current), target));
   if (d !== undefined && decode?.id.engine === "sglang") return named("decode", summarize(d, target));
   if (p !== undefined && d !== undefined) return named("prefill+decode", summarizeSum(p, d, target));
   if (p !== undefined) return named("prefill", summarize(p, target));

@@ -3,6 +3,7 @@ import type { Summary } from "../../core/summary.ts";
 import { allocatedGpus } from "../loop/frame.ts";
 import { POOL_ROLES, poolNameOf, type PoolRole, type TickView } from "../loop/tick-view.ts";
 import type { FleetView } from "../intake/fleet-view.ts";
+import { TTFT_SOURCES } from "../intake/ttft-source.ts";
 import { REFUSALS, type Refusal } from "../intake/server.ts";
 import type { Policy } from "../policy/schema.ts";
 import { EVIDENCE_HOLDS, holdReason } from "./hold-reason.ts";
@@ -100,6 +101,8 @@ export function createScalerMetrics(): ScalerMetrics {
       put(gauge("fulcrum_predicted_itl_seconds"), labels, view.decision.predicted.itl);
       observed("fulcrum_observed_ttft_seconds", labels, prefill?.interval?.ttft);
       observed("fulcrum_observed_itl_seconds", labels, decode?.interval?.itl);
+      for (const source of TTFT_SOURCES)
+        put(gauge("fulcrum_ttft_source"), { ...labels, source }, view.ttftSource === source ? 1 : undefined);
       objective(view, labels, "ttft", prefill?.interval?.ttft);
       objective(view, labels, "itl", decode?.interval?.itl);
       for (const role of POOL_ROLES) pool(view, labels, role);
@@ -145,6 +148,7 @@ function dropSeries(policy: Policy, gauge: (name: Parameters<ReturnType<typeof c
     "fulcrum_gpus_allocated",
   ] as const)
     gauge(name).remove(labels);
+  for (const source of TTFT_SOURCES) gauge("fulcrum_ttft_source").remove({ ...labels, source });
   for (const objective of ["ttft", "itl"] as const) {
     const wanted = policy.spec.objectives[objective];
     gauge("fulcrum_objective_attainment_ratio").remove({ ...labels, objective });

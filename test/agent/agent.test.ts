@@ -82,6 +82,18 @@ describe("an agent", () => {
     expect(s.folded.every((r) => (poolOf(r, "decode")?.resets ?? 0) === 0)).toBe(true);
   });
 
+  it("says which signals a page lacks, and which it gives under old names", async () => {
+    const engine = await page(vllmPage({ tokens: 1 }).replaceAll("inter_token_latency_seconds", "time_per_output_token_seconds"));
+    const s = await scaler();
+    const a = await agent({ scalerUrl: s.url }, { engines: [engineTarget(engine.url)] });
+    const read = await reportWhere(s, "a sample", (r) => r.sources.some((x) => x.source === "engine" && x.up));
+    const source = read.sources.find((x) => x.source === "engine");
+    expect(source).toMatchObject({ up: true, missing: expect.any(Number) as number });
+    expect(source?.error).toMatch(/^the page lacks requestsFinished \(vllm:request_success_total\), .* and \d+ more; read by old names: /);
+    expect(source?.error).toContain("vllm:time_per_output_token_seconds (until 0.15; now vllm:inter_token_latency_seconds)");
+    expect(await a.metrics()).toContain(`fulcrum_source_missing_signals{source="engine",target="ns/decode-0"} ${source?.missing}`);
+  });
+
   it("merges replicas into their pool and keeps a replica's last deltas when it leaves", async () => {
     const [one, two] = [await page(vllmPage({ tokens: 10, running: 1 })), await page(vllmPage({ tokens: 20, running: 2 }))];
     const s = await scaler();

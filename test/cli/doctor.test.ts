@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -5,8 +6,15 @@ import { runtime } from "../../cli/doctor/checks.ts";
 import { runCli } from "../support/run-cli.ts";
 import { tempTree } from "../support/temp-tree.ts";
 
+function engines(page: string): string {
+  return readFileSync(new URL(`../fixtures/engines/${page}.txt`, import.meta.url), "utf8");
+}
+
 const PAGES: Readonly<Record<string, string>> = {
-  "/vllm": '# TYPE vllm:num_requests_running gauge\nvllm:num_requests_running{engine="0",model_name="m"} 3\n',
+  "/vllm": engines("vllm-main-2026-08-nixl-decode-t1"),
+  "/ray": engines("generated-vllm-ray"),
+  "/old": engines("generated-vllm-v1-before-rename"),
+  "/json": '[{"iter": 1}]',
   "/other": "up 1\n",
   "/gpus": '# TYPE DCGM_FI_DEV_GPU_TEMP gauge\nDCGM_FI_DEV_GPU_TEMP{gpu="0",UUID="GPU-1",device="nvidia0"} 40\n',
   "/healthz": "ok\n",
@@ -25,19 +33,19 @@ async function node(): Promise<string> {
   return `127.0.0.1:${address.port}`;
 }
 
-function targets(host: string, engines: readonly string[], gpus: readonly string[]): string {
+function targets(host: string, paths: readonly string[], gpus: readonly string[]): string {
   const engine = (path: string, index: number): object => ({
     url: `http://${host}${path}`,
     namespace: "serving",
     pod: `decode-${index}`,
-    pool: "decode",
+    pool: path === "/json" ? "trtllm" : "decode",
     role: "decode",
     model: "m",
-    engine: "vllm",
+    engine: path === "/json" ? "trtllm" : "vllm",
     phase: "ready",
     startedAt: 1,
   });
-  const file = { node: "n", engines: engines.map(engine), gpus: gpus.map((path) => ({ url: `http://${host}${path}` })) };
+  const file = { node: "n", engines: paths.map(engine), gpus: gpus.map((path) => ({ url: `http://${host}${path}` })) };
   return join(tempTree({ "targets.json": JSON.stringify(file) }), "targets.json");
 }
 
@@ -54,7 +62,7 @@ describe("doctor", () => {
     expect(stdout.split("\n")).toEqual([
       `ok   Node: ${process.version}`,
       expect.stringMatching(/^ok {3}targets .*: 1 engines, 1 GPU pages$/),
-      `ok   engine decode-0 http://${host}/vllm: vllm decode page, 1 samples, 1 signals used`,
+      `ok   engine decode-0 http://${host}/vllm: vllm decode page, 447 samples, 22 signals used`,
       `ok   GPUs http://${host}/gpus: 1 GPUs`,
       "ok   metrics: any free port",
       "ok   OTLP gRPC: off",
@@ -70,8 +78,30 @@ describe("doctor", () => {
     const { code, stdout } = await doctor(targets(host, ["/other", "/none"], ["/vllm"]), "127.0.0.1:1");
     expect(stdout).toContain(`FAIL engine decode-0 http://${host}/other: 1 samples, none that vllm has; check`);
     expect(stdout).toContain(`FAIL engine decode-1 http://${host}/none: answers 404 Not Found; check`);
-    expect(stdout).toContain(`FAIL GPUs http://${host}/vllm: 1 samples, none of a GPU; point`);
+    expect(stdout).toContain(`FAIL GPUs http://${host}/vllm: 447 samples, none of a GPU; point`);
     expect(stdout).toContain("FAIL scaler ws://127.0.0.1:1/agents: nothing listens there; start");
+    expect(code).toBe(1);
+  });
+
+  test("what a page lacks is named with the way to get it, old names with the new ones; exit 0", async () => {
+    const host = await node();
+    const { code, stdout } = await doctor(targets(host, ["/ray", "/old"], []), host);
+    const of = (pod: string): readonly string[] => stdout.split("\n").filter((line) => line.includes(pod));
+    expect(of("decode-0")).toEqual([
+      expect.stringMatching(/^ok {3}engine decode-0 \S+: vllm decode page, \d+ samples, 17 signals used$/),
+      expect.stringMatching(
+        /^warn engine decode-0 \S+: the page lacks kvTransfers \(vllm:nixl_bytes_transferred_count\), .* and 1 more; only NixlConnector /,
+      ),
+    ]);
+    expect(of("decode-1")[0]).toContain("by old names vllm:gpu_cache_usage_perc (until 0.12; now vllm:kv_cache_usage_perc), ");
+    expect(of("decode-1")[2]).toMatch(/the page lacks waitingForKv \(.*; vLLM shows waiting requests by reason since April 2026$/);
+    expect(code).toBe(0);
+  });
+
+  test("TensorRT-LLM's JSON page is told from its metrics page", async () => {
+    const host = await node();
+    const { code, stdout } = await doctor(targets(host, ["/json"], []), host);
+    expect(stdout).toContain("answers JSON, not a metrics page; set the url's path to /prometheus/metrics");
     expect(code).toBe(1);
   });
 

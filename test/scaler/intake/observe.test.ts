@@ -217,6 +217,28 @@ describe("where TTFT comes from", () => {
     expect(none.observation.pools.prefill?.interval).not.toHaveProperty("ttft");
   });
 
+  test("a frontend before stitched requests, and of several the one nearest to the user that tells", () => {
+    const front = (name: string, engine: PoolReport["engine"], ttft: readonly number[] | undefined) =>
+      pool({ pool: name, role: "frontend", engine, distributions: ttft === undefined ? {} : { ttft: buckets([0.5], ttft) } });
+    const behind = [front("router", "dynamo-router", [5, 0]), front("epp", "llm-d-epp", [6, 0])];
+    const pools = [vllmPrefill(), vllmDecode(), ...behind];
+    const seen = see(pools, { stitched: many(20, 1) });
+    expect(seen.ttftSource).toBe("frontend");
+    expect(seen.observation.pools.prefill?.interval?.ttft?.count).toBe(6);
+    const counted = (frontend: PoolReport): number | undefined =>
+      see([...pools, frontend]).observation.pools.prefill?.interval?.ttft?.count;
+    expect(counted(front("front", "dynamo-frontend", [7, 0]))).toBe(7);
+    expect(counted(front("front", "dynamo-frontend", undefined))).toBe(6);
+  });
+
+  test("TensorRT-LLM publishes the mean gap of each request and no gaps: those serve, after a frontend's gaps", () => {
+    const decode = vllmDecode({ engine: "trtllm", distributions: { tpot: buckets([0.02], [18, 0]) } });
+    const itl = (...pools: readonly PoolReport[]) => see(pools).observation.pools.decode?.interval?.itl?.count;
+    expect(itl(vllmPrefill({ engine: "trtllm" }), decode)).toBe(18);
+    const frontend = pool({ pool: "front", role: "frontend", engine: "dynamo-frontend", distributions: { itl: buckets([0.02], [50, 0]) } });
+    expect(itl(vllmPrefill({ engine: "trtllm" }), decode, frontend)).toBe(50);
+  });
+
   test("a frontend's ITL serves where decode engines publish none", () => {
     const frontend = pool({ pool: "front", role: "frontend", engine: "dynamo-frontend", distributions: { itl: buckets([0.02], [50, 0]) } });
     const seen = see([vllmPrefill(), vllmDecode({ distributions: {} }), frontend]);
