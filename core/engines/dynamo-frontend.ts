@@ -15,7 +15,10 @@ export const dynamoFrontend: Dialect = {
     { name: "cachedTokens", expected: [], from: [[{ series: "dynamo_frontend_cached_tokens_sum" }]] },
     {
       name: "generatedTokens",
-      from: [[{ series: "dynamo_frontend_output_tokens_total" }], [{ series: "dynamo_frontend_output_sequence_tokens_sum" }]],
+      from: [
+        [{ series: "dynamo_frontend_output_tokens_total" }],
+        [{ series: "dynamo_frontend_output_sequence_tokens_sum", old: "of ended requests only, before tokens were counted live" }],
+      ],
     },
     {
       name: "requestsFinished",

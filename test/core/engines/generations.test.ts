@@ -152,6 +152,14 @@ const PAGES: readonly Page[] = [
     distributions: { ttft: [3, 3.33], ...means, ...lengths },
   },
   {
+    file: "dynamo-frontend-2025",
+    engine: "dynamo-frontend",
+    role: "frontend",
+    counters: tokens,
+    gauges: { running: 5 },
+    distributions: { ttft: [3, 3.33], e2e: [3, 7], ...gaps, ...lengths },
+  },
+  {
     // Two flows; the 9 s of the requests that were not streamed are not first tokens.
     file: "llm-d-epp",
     engine: "llm-d-epp",
@@ -202,6 +210,16 @@ describe("a page of an engine's own client library", () => {
   it("takes what the engine publishes before what a library on the same page does", () => {
     const both = `${fixture("engines/generated-vllm-nixl-telemetry.txt")}vllm:nixl_bytes_transferred_sum{engine="0"} 77\n`;
     expect(createEnginePage("vllm", "decode").read(both).counters.kvTransferBytes).toBe(77);
+  });
+
+  it("of Dynamo's worker around an engine is the engine's, and fills what it lacks", () => {
+    const worker = fixture("engines/generated-dynamo-component.txt");
+    const read = (text: string) => createEnginePage("vllm", "decode").read(text);
+    expect(read(fixture("engines/generated-vllm-multiprocess-dp2.txt") + worker).counters.requestsFinished).toBe(6);
+    expect(read(`vllm:num_requests_running 2\n${worker}`)).toMatchObject({
+      counters: { requestsFinished: 3 },
+      gauges: { running: 2, kvUsage: 0.5 },
+    });
   });
 
   it("in two spellings counts once", () => {
