@@ -3,6 +3,7 @@ import type { MissingSignal } from "../../core/engines/drift.ts";
 import { createEnginePage } from "../../core/engines/page.ts";
 import type { EngineTarget } from "../../core/targets.ts";
 import { type Finding, bad, good, warning } from "./finding.ts";
+import { roleFindings } from "./role.ts";
 import { get } from "./web.ts";
 
 /** One engine's page: whether it answers, how much of it is understood, and a line per mend for what it lacks. */
@@ -21,6 +22,7 @@ export async function engine(target: EngineTarget): Promise<readonly Finding[]> 
   const names = old.length > 0 ? `, by old names ${oldWords(old)}` : "";
   return [
     good(what, `${target.engine} ${target.role} page, ${sample.samples} samples, ${understood} signals used${names}`),
+    ...roleFindings(what, target, answer.text),
     ...byMend(missing).map(([mend, signals]) => warning(what, `the page lacks ${missingWords(signals)}`, mend)),
   ];
 }

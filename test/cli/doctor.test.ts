@@ -14,6 +14,7 @@ const PAGES: Readonly<Record<string, string>> = {
   "/vllm": engines("vllm-main-2026-08-nixl-decode-t1"),
   "/ray": engines("generated-vllm-ray"),
   "/old": engines("generated-vllm-v1-before-rename"),
+  "/sglang": engines("sglang-main-2026-08-prefill"),
   "/json": '[{"iter": 1}]',
   "/other": "up 1\n",
   "/gpus": '# TYPE DCGM_FI_DEV_GPU_TEMP gauge\nDCGM_FI_DEV_GPU_TEMP{gpu="0",UUID="GPU-1",device="nvidia0"} 40\n',
@@ -41,7 +42,7 @@ function targets(host: string, paths: readonly string[], gpus: readonly string[]
     pool: path === "/json" ? "trtllm" : "decode",
     role: "decode",
     model: "m",
-    engine: path === "/json" ? "trtllm" : "vllm",
+    engine: path === "/json" ? "trtllm" : path === "/sglang" ? "sglang" : "vllm",
     phase: "ready",
     startedAt: 1,
   });
@@ -96,6 +97,14 @@ describe("doctor", () => {
     expect(of("decode-1")[0]).toContain("by old names vllm:gpu_cache_usage_perc (until 0.12; now vllm:kv_cache_usage_perc), ");
     expect(of("decode-1")[2]).toMatch(/the page lacks waitingForKv \(.*; vLLM shows waiting requests by reason since April 2026$/);
     expect(code).toBe(0);
+  });
+
+  test("a page of another role than the targets file says", async () => {
+    const host = await node();
+    const { stdout } = await doctor(targets(host, ["/sglang"], []), host);
+    expect(stdout).toContain("the page is of the role prefill, the targets file says decode; set `role` in the targets file");
+    const vllm = await doctor(targets(host, ["/vllm"], []), host);
+    expect(vllm.stdout).not.toContain("of the role");
   });
 
   test("TensorRT-LLM's JSON page is told from its metrics page", async () => {

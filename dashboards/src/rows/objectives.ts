@@ -124,6 +124,7 @@ export const objectives = [
       "Quantiles over all nodes from the agents' histograms. With prefill and decode apart, a prefill engine counts only its own half; " +
       "the decode side (or a frontend) counts the KV transfer too.",
     unit: "s",
+    width: 6,
     queries: quantiles("fulcrum_ttft_seconds"),
     thresholds: NEUTRAL,
   }),
@@ -131,6 +132,7 @@ export const objectives = [
     title: "ITL by pool (agents)",
     description: "Quantiles over all nodes from the agents' histograms.",
     unit: "s",
+    width: 6,
     queries: quantiles("fulcrum_itl_seconds"),
     thresholds: NEUTRAL,
   }),
@@ -138,6 +140,7 @@ export const objectives = [
     title: "Objective misses",
     description: "Share of judged samples that missed the target. The line is the allowance of a p95 objective: 5 %.",
     unit: "percentunit",
+    width: 6,
     max: 1,
     queries: [
       {
@@ -157,5 +160,21 @@ export const objectives = [
       },
     ],
     thresholds: [{ color: "green" }, { from: 0.05, color: "red" }],
+  }),
+  graph({
+    title: "TTFT taken from",
+    description:
+      "The side that the scaler took the observed TTFT from: a frontend before stitched spans before decode before prefill. A change here changes " +
+      "what the figure means. Gaps are intervals in which nothing was observed.",
+    unit: "none",
+    width: 6,
+    max: 1,
+    queries: [
+      {
+        expr: aggregate<"fulcrum_ttft_source">("max", ["namespace", "policy", "source"], gauge("fulcrum_ttft_source", POLICY)),
+        legend: "{{policy}} {{source}}",
+      },
+    ],
+    thresholds: NEUTRAL,
   }),
 ] as const;
