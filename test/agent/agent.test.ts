@@ -255,6 +255,8 @@ describe.skipIf(t0 === undefined || t1 === undefined)("an agent reading vLLM's o
     expect(itl?.kind === "buckets" && itl.sum / itl.count).toBeCloseTo(0.0239, 4);
     const text = await a.metrics();
     expect(text).toMatch(/^fulcrum_ttft_seconds_count\{.*pool="decode".*\} 69$/m);
-    expect(text).toMatch(/^fulcrum_kv_transfer_bandwidth_bytes_per_second\{.*source="",target="node-a".*\} /m);
+    // Of the last interval alone; one that fell between two scrapes has none.
+    const bandwidth = /^fulcrum_kv_transfer_bandwidth_bytes_per_second\{.*source="",target="node-a".*\} /m;
+    await until("a bandwidth", async () => bandwidth.test(await a.metrics()));
   });
 });
