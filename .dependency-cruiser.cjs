@@ -30,11 +30,12 @@ const IMPORTERS = {
   "prom-client": "/metrics[^/]*(/|\\.ts$)",
   "@opentelemetry/[^/]+": "/(metrics|telemetry|spans)[^/]*(/|\\.ts$)",
   systeminformation: "^agent/host\\.ts$",
+  "@kubernetes/client-node": "^scaler/kube/connect\\.ts$",
   commander: "^cli/",
   pino: "^(agent|scaler|fleet|cli)/(main|log|[^/]*/log)[^/]*\\.ts$",
   uplot: "^web/",
   preact: "^web/",
-  zod: "(^wire/|^scaler/policy/|/config[^/]*\\.ts$|^cli/settings\\.ts$|^sim/profiles?/|^(agent|fleet)/targets[^/]*\\.ts$|^scaler/act/)",
+  zod: "(^wire/|^scaler/policy/|/config[^/]*\\.ts$|^cli/settings\\.ts$|^sim/profiles?/|^(agent|fleet)/targets[^/]*\\.ts$|^scaler/(act|kube)/)",
 };
 
 /** Same inputs, same outputs: no clock, no files, no sockets (scripts/gates/purity.ts checks the rest). */
@@ -60,6 +61,13 @@ const forbidden = [
     severity: "error",
     from: { pathNot: "^(cli|test|scripts)/" },
     to: { path: "(^|/)main\\.tsx?$" },
+  },
+  {
+    name: "kubernetes-client-on-demand",
+    comment: "55 MB that only who scales a cluster loads",
+    severity: "error",
+    from: { path: "^(scaler|cli)/", pathNot: "^scaler/kube/" },
+    to: { path: "^scaler/kube/(start|connect)\\.ts$", dynamic: false, dependencyTypesNot: ["type-only"] },
   },
   {
     name: "not-from-tests-or-scripts",

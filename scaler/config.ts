@@ -19,6 +19,13 @@ export const scalerSettingsSchema = z.object({
     .optional()
     .describe("control API of the simulated fleet that FleetPool targets live in"),
   prior: z.string().min(1).optional().describe("JSON file of what one replica is believed to do before anything was observed"),
+  actuator: z
+    .enum(["fleet", "kubernetes", "none"])
+    .optional()
+    .describe("what to act on: the simulated fleet, a Kubernetes cluster, or nothing; default: fleet if fleetUrl is set, else none"),
+  kubeconfig: z.string().min(1).optional().describe("kubeconfig file for actuator kubernetes; default: the pod's service account"),
+  lease: z.string().min(1).max(253).default("fulcrum-scaler").describe("Lease by which scalers on Kubernetes agree who acts"),
+  leaseNamespace: z.string().min(1).max(63).optional().describe("namespace of the Lease; default: the scaler's own"),
   journal: z.string().min(1).optional().describe("directory of the decision journal; none = not kept"),
   journalMaxBytes: bytes.default(16 * 1024 * 1024).describe("size at which the journal begins a new file"),
   journalMaxFiles: z.coerce.number().int().min(1).max(10_000).default(16).describe("journal files kept"),

@@ -1,15 +1,13 @@
 import { readFile } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import type { Actuator } from "./act/actuator.ts";
-import { createFleetActuator } from "./act/fleet.ts";
-import { createNoActuator } from "./act/none.ts";
+import { openActuator } from "./act/open.ts";
 import { openAgentAccess } from "./agent-access.ts";
 import { DEFAULT_PRIOR, parsePrior } from "./config-prior.ts";
 import { ScalerError, type ScalerSettings } from "./config.ts";
 import type { Prior } from "./decide/controller.types.ts";
-import { createIntakeServer, type IntakeServer } from "./intake/server.ts";
-import type { Authorize } from "./intake/server-auth.ts";
+import type { Standing } from "./kube/lease.ts";
+import { createIntakeServer, type IntakeOptions, type IntakeServer } from "./intake/server.ts";
 import { openJournal, type Journal } from "./journal/append.ts";
 import type { Log } from "./log.ts";
 import { noCheckpointer, openCheckpointer, type Checkpointer } from "./loop/checkpointer.ts";
@@ -87,10 +85,16 @@ export async function runWith<State>(
       live.broadcast({ type: "frame", frame, state: scaler.state() });
       live.broadcast({ type: "decision", decision });
     };
+    let onStanding = (standing: Standing): void => metrics.leader(standing === "leading");
+    const acting = await openActuator(settings, (standing) => onStanding(standing), log);
+    if (!acting.ok) throw new ScalerError("bad-settings", acting.error);
+    cleanups.push(() => acting.value.stop());
+    const standby = (): boolean => acting.value.standing() === "standby";
     const deps: RunnerDeps<State> = {
       kit,
       prior,
-      actuator: actuatorOf(settings),
+      actuator: acting.value.actuator,
+      standby,
       journal,
       checkpointer,
       telemetry,
@@ -115,7 +119,15 @@ export async function runWith<State>(
         decisions: history.decisions(SNAPSHOT_DECISIONS),
       }),
     });
-    const intake = intakeOf(scaler, metrics, settings, access.authorize, log);
+    const intake = intakeOf(scaler, metrics, { maxAgents: settings.maxAgents, authorize: access.authorize, standby }, log);
+    onStanding = (standing) => {
+      metrics.leader(standing === "leading");
+      if (standing === "leading") scaler.takeOver();
+      if (standing !== "standby") return;
+      // Agents and figures are the leader's from now on.
+      intake.dismiss();
+      for (const { policy } of scaler.runners()) metrics.dropPolicy(policy);
+    };
     metrics.onCollect(() => ({ agents: intake.agents(), fleet: scaler.fleet(), now: clock() }));
     cleanups.push(() => scaler.stop());
     const closeSockets = (): void => {
@@ -178,11 +190,6 @@ async function keepJournal(settings: ScalerSettings, log: Log, starts: () => Ret
   });
 }
 
-function actuatorOf({ fleetUrl }: ScalerSettings): Actuator {
-  if (fleetUrl !== undefined) return createFleetActuator(fleetUrl);
-  return createNoActuator("no cluster is configured; set fleetUrl (FULCRUM_FLEET_URL) to drive FleetPool targets");
-}
-
 async function openKeda(
   { host, kedaPort }: ScalerSettings,
   tls: KeyPair | undefined,
@@ -206,7 +213,7 @@ async function openKeda(
   return server;
 }
 
-function intakeOf(scaler: Scaler, metrics: ScalerMetrics, settings: ScalerSettings, authorize: Authorize, log: Log): IntakeServer {
+function intakeOf(scaler: Scaler, metrics: ScalerMetrics, options: IntakeOptions, log: Log): IntakeServer {
   return createIntakeServer(
     {
       foldedSeq: scaler.foldedSeq,
@@ -218,7 +225,7 @@ function intakeOf(scaler: Scaler, metrics: ScalerMetrics, settings: ScalerSettin
         if (code !== "duplicate") log.warn({ code, node }, "intake: a message was refused");
       },
     },
-    { authorize, maxAgents: settings.maxAgents },
+    options,
   );
 }
 

@@ -1,9 +1,9 @@
-import type { Decision } from "../../core/decision.ts";
 import type { FleetPool, FleetPools } from "../../core/fleet-control.ts";
 import { err, ok, type Result } from "../../core/result.ts";
 import type { Policy } from "../policy/schema.ts";
 import type { Actuator, Action, ActResult, ClusterFacts, PoolFacts } from "./actuator.ts";
 import { createFleetClient, type FleetClient } from "./fleet-client.ts";
+import { movedOn, notActing } from "./validate.ts";
 import { planWrites, type Write } from "./writes.ts";
 
 type Role = "prefill" | "decode";
@@ -31,19 +31,6 @@ export function createFleetActuator(url: string, timeout = 2): Actuator {
       return write(client, planWrites(policy, decision, now.value), signal);
     },
   };
-}
-
-function notActing(policy: Policy, decision: Decision): ActResult | undefined {
-  if (policy.spec.mode === "observe") return { outcome: "observe", actions: [] };
-  if (policy.spec.mode === "paused" || decision.hold) return { outcome: "held", actions: [] };
-  return undefined;
-}
-
-/** Somebody else scaled between looking and acting: what was decided is about another fleet. The next tick sees the new one. */
-function movedOn(seen: ClusterFacts, now: ClusterFacts): string | undefined {
-  const moved = (["prefill", "decode"] as const).find((role) => seen[role].desired !== now[role].desired);
-  if (moved === undefined) return undefined;
-  return `${moved} pool ${now[moved].name}: desired replicas went from ${seen[moved].desired} to ${now[moved].desired} since it was observed; deciding anew`;
 }
 
 async function write(client: FleetClient, writes: readonly Write[], signal: AbortSignal): Promise<ActResult> {

@@ -9,6 +9,7 @@ import type { Authorize } from "./server-auth.ts";
 export const REFUSALS = [
   "unauthorized",
   "too-many-agents",
+  "standby",
   "superseded",
   "no-hello",
   "wrong-node",
@@ -33,6 +34,8 @@ export interface IntakeHandlers {
 export interface IntakeOptions {
   readonly authorize: Authorize;
   readonly maxAgents: number;
+  /** True while another scaler leads: agents belong to the leader. */
+  readonly standby?: () => boolean;
   /** Milliseconds between pings; a peer that misses two is gone. */
   readonly ping?: number;
   /** Milliseconds within which an agent must say hello. */
@@ -42,6 +45,8 @@ export interface IntakeOptions {
 export interface IntakeServer {
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
   agents(): number;
+  /** Sends the agents away: they come back, or find who takes them. */
+  dismiss(): void;
   close(): void;
 }
 
@@ -144,11 +149,15 @@ export function createIntakeServer(handlers: IntakeHandlers, options: IntakeOpti
   return {
     handleUpgrade(request, socket, head) {
       if (!options.authorize(request.headers.authorization)) return turnAway(socket, "unauthorized", "401 Unauthorized");
+      if (options.standby?.() === true) return turnAway(socket, "standby", "503 Service Unavailable");
       // Sockets that never say hello count too: four per agent is room enough for reconnects.
       if (sessions.size >= options.maxAgents * 4) return turnAway(socket, "too-many-agents", "503 Service Unavailable");
       server.handleUpgrade(request, socket, head, (ws) => server.emit("connection", ws, request));
     },
     agents: () => byNode.size,
+    dismiss() {
+      for (const session of sessions) refuse(session, "standby", "this scaler does not lead any more", 1012);
+    },
     close() {
       clearInterval(pings);
       for (const session of sessions) session.socket.close(1001, "scaler stops");

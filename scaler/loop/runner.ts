@@ -11,7 +11,7 @@ import type { Log } from "../log.ts";
 import type { Policy } from "../policy/schema.ts";
 import type { Telemetry } from "../telemetry.ts";
 import { VERSION } from "../version.ts";
-import { begin, checkpointOf } from "./begin.ts";
+import { begin, checkpointOf, type BeginInput } from "./begin.ts";
 import type { Checkpointer } from "./checkpointer.ts";
 import type { ControllerKit } from "./kit.ts";
 import { noteTurns, type Turns } from "./reversals.ts";
@@ -30,6 +30,8 @@ export interface Runner {
   idle(): number;
   /** A start record from where the journal stands: with it a new journal file replays alone. */
   startRecord(): StartRecord;
+  /** The next tick goes on as after a restart: what is learned stays, what was seen of the fleet is too old to act on. */
+  takeOver(): void;
   /** Runs one tick now; the loop calls it by itself. */
   tick(): Promise<void>;
   stop(): Promise<void>;
@@ -39,6 +41,8 @@ export interface RunnerDeps<State> {
   readonly kit: ControllerKit<State>;
   readonly prior: Prior;
   readonly actuator: Actuator;
+  /** True while another scaler leads: then this one decides nothing, and tells nothing. */
+  readonly standby?: () => boolean;
   readonly journal: Journal | undefined;
   readonly checkpointer: Checkpointer;
   readonly telemetry: Telemetry;
@@ -58,6 +62,7 @@ export function startRunner<State>(name: string, policy: Policy, deps: RunnerDep
   let turns: Turns = {};
   let last: TickView | undefined;
   let lastAt = clock();
+  let takingOver = false;
 
   const startRecord = (from: State): StartRecord => ({
     kind: "start",
@@ -134,15 +139,21 @@ export function startRunner<State>(name: string, policy: Policy, deps: RunnerDep
   /** A tick that throws is a bug of ours: it is told, the policy starts anew from what is known, and the others go on. */
   async function safely(): Promise<void> {
     try {
+      if (takingOver) await startOver(checkpointOf(kit, policy, prior, clock(), state));
       await tick();
     } catch (error) {
       if (stopping.signal.aborted) return;
       log.error({ err: error, policy: name }, "loop: a tick failed; this policy starts anew");
-      state = begin({ kit, policy, prior, at: clock(), name, kept: undefined, log });
-      await begun();
+      await startOver(undefined);
     } finally {
       lastAt = clock();
     }
+  }
+
+  async function startOver(kept: BeginInput<State>["kept"]): Promise<void> {
+    takingOver = false;
+    state = begin({ kit, policy, prior, at: clock(), name, kept, log });
+    await begun();
   }
 
   async function begun(): Promise<void> {
@@ -160,7 +171,8 @@ export function startRunner<State>(name: string, policy: Policy, deps: RunnerDep
       due = Math.max(due, clock());
       await sleep((due - clock()) * 1000, undefined, { signal: stopping.signal }).catch(() => undefined);
       if (stopping.signal.aborted) return;
-      await safely();
+      if (deps.standby?.() === true) lastAt = clock();
+      else await safely();
       due += interval;
     }
   }
@@ -174,6 +186,7 @@ export function startRunner<State>(name: string, policy: Policy, deps: RunnerDep
     last: () => last,
     idle: () => clock() - lastAt,
     startRecord: () => startRecord(journalled),
+    takeOver: () => void (takingOver = true),
     tick: safely,
     async stop() {
       stopping.abort();

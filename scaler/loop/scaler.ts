@@ -21,6 +21,8 @@ export interface Scaler {
   connected(node: string, connected: boolean): void;
   /** Starts, restarts and stops runners so that exactly these policies run. */
   setPolicies(policies: readonly Policy[]): Promise<void>;
+  /** This process may act from now on: every policy goes on as after a restart. */
+  takeOver(): void;
   fleet(): FleetView;
   runners(): readonly Runner[];
   state(): PageState;
@@ -101,6 +103,9 @@ export function createScaler(deps: ScalerDeps): Scaler {
     setPolicies(policies) {
       changing = changing.then(() => change(policies));
       return changing;
+    },
+    takeOver() {
+      for (const runner of runners.values()) runner.takeOver();
     },
     fleet: () => fleet,
     runners: () => [...runners.values()],

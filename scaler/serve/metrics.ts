@@ -17,6 +17,7 @@ export interface ScalerMetrics {
   dropPolicy(policy: Policy): void;
   reportFolded(node: string): void;
   refused(code: Refusal): void;
+  leader(leads: boolean): void;
   stitched(count: number): void;
   kedaAnswered(method: string, code: string): void;
   policyFile(file: string, valid: boolean | undefined): void;
@@ -37,7 +38,7 @@ const atQuantile = (q: number): Labels => ({ q: String(q) });
 export function createScalerMetrics(): ScalerMetrics {
   const { registry, gauge, counter } = createInstruments();
   let collect = (): void => undefined;
-  gauge("fulcrum_leader").set(1);
+  gauge("fulcrum_leader").set(0);
   for (const reason of REFUSALS) counter("fulcrum_reports_rejected_total").inc({ reason }, 0);
 
   const put = (target: Gauge, labels: Labels, value: number | null | undefined): void => {
@@ -121,6 +122,7 @@ export function createScalerMetrics(): ScalerMetrics {
     reportFolded: (node) => counter("fulcrum_reports_received_total").inc({ node }),
     refused: (reason) => counter("fulcrum_reports_rejected_total").inc({ reason }),
     kedaAnswered: (method, code) => counter("fulcrum_keda_requests_total").inc({ method, code }),
+    leader: (leads) => gauge("fulcrum_leader").set(leads ? 1 : 0),
     stitched: (count) => counter("fulcrum_requests_stitched_total").inc(count),
     policyFile: (file, valid) => put(gauge("fulcrum_policy_valid"), { file }, valid === undefined ? undefined : valid ? 1 : 0),
     onCollect(facts) {

@@ -1,0 +1,178 @@
+import { err, ok, type Result } from "../../core/result.ts";
+import type { KubeApi } from "../kube/api.ts";
+import { createDiscovery } from "../kube/discovery.ts";
+import type { Leadership } from "../kube/lease.ts";
+import { createPodWatch } from "../kube/pod-watch.ts";
+import { rival } from "../kube/rivals.ts";
+import { writeScale } from "../kube/scale.ts";
+import type { Log } from "../log.ts";
+import type { Policy } from "../policy/schema.ts";
+import type { Action, ActResult, Actuator, ClusterFacts } from "./actuator.ts";
+import { livePool, type LivePool, type Role } from "./kube-facts.ts";
+import { orderWrites } from "./order.ts";
+import { outcomeOf, type Growth } from "./progress.ts";
+import { movedOn, notActing } from "./validate.ts";
+import { planWrites } from "./writes.ts";
+
+export interface KubeScaleDeps {
+  readonly api: KubeApi;
+  readonly leadership: Pick<Leadership, "standing" | "holder" | "fence">;
+  /** Seconds since 1970. */
+  readonly clock: () => number;
+  readonly log: Log;
+}
+
+interface Live {
+  readonly prefill: LivePool;
+  readonly decode: LivePool;
+}
+
+/** A conversion whose first half is done: the other pool grows when the GPUs are let go. */
+interface Half {
+  readonly shrunk: Action;
+  readonly growing: Role;
+  readonly at: number;
+}
+
+/** Seconds after which the halves of a conversion are no longer one: a drain that takes longer has a cause of its own. */
+const HALF_LIFE = 900;
+
+/** Scales everything with a scale subresource, found through discovery: a policy's targets are named, not known. */
+export function createKubeActuator({ api, leadership, clock, log }: KubeScaleDeps): Actuator & { stop(): void } {
+  const podWatch = createPodWatch(api, clock, log);
+  const sources = { api, discovery: createDiscovery(api, clock), podWatch, clock };
+  const halves = new Map<string, Half>();
+  const growths = new Map<string, Growth>();
+
+  async function look(policy: Policy, signal: AbortSignal): Promise<Result<Live, string>> {
+    const [prefill, decode] = await Promise.all([
+      livePool(sources, policy, "prefill", signal),
+      livePool(sources, policy, "decode", signal),
+    ]);
+    if (!prefill.ok) return prefill;
+    if (!decode.ok) return decode;
+    return ok({ prefill: prefill.value, decode: decode.value });
+  }
+
+  /** Tells once what became of growth: ready, without a GPU, or not up after a long time, and why. */
+  function follow(policy: Policy, live: Live): void {
+    for (const role of ["prefill", "decode"] as const) {
+      const key = `${nameOf(policy)}/${role}`;
+      const growth = growths.get(key);
+      if (growth === undefined) continue;
+      const outcome = outcomeOf(growth, factsOf(live), policy, clock());
+      if (outcome === growth.told) continue;
+      const told = { policy: nameOf(policy), role, pool: growth.action.pool, to: growth.action.to, outcome, troubles: live[role].troubles };
+      if (outcome === "failed" || outcome === "unschedulable") log.warn(told, "act: new replicas do not come up");
+      else log.info(told, "act: new replicas");
+      if (outcome === "ready" || outcome === "superseded") growths.delete(key);
+      else growths.set(key, { ...growth, told: outcome });
+    }
+  }
+
+  async function write(live: Live, step: Action, signal: AbortSignal): Promise<Result<undefined, string>> {
+    const { target, version } = live[step.role];
+    const other = await rival(api, target, signal);
+    if (!other.ok) return other;
+    if (other.value !== undefined) return err(other.value);
+    return writeScale(api, { target, from: step.from ?? 0, to: step.to, version }, leadership.fence, signal);
+  }
+
+  /** Growth of a conversion failed: the pool that shrank for it gets its replicas back, if nobody scaled it since. */
+  async function rollBack(
+    policy: Policy,
+    { shrunk }: Half,
+    signal: AbortSignal,
+  ): Promise<{ readonly action?: Action; readonly text: string }> {
+    halves.delete(nameOf(policy));
+    const back: Action = { ...shrunk, from: shrunk.to, to: shrunk.from ?? 0 };
+    const done = await restore(policy, shrunk, back, signal);
+    const pool = `${shrunk.role} pool ${shrunk.pool}`;
+    return done.ok
+      ? { action: back, text: `${pool} was set back to ${back.to}` }
+      : { text: `${pool} could not be set back to ${back.to}: ${done.error}` };
+  }
+
+  async function restore(policy: Policy, shrunk: Action, back: Action, signal: AbortSignal): Promise<Result<undefined, string>> {
+    const live = await look(policy, signal);
+    if (!live.ok) return live;
+    if (live.value[shrunk.role].facts.desired !== shrunk.to) return err("somebody scaled it since");
+    // What drains still holds its GPUs: then it is for the next decision to grow it again, when they are let go.
+    const { waiting, refused } = orderWrites(policy, [back], factsOf(live.value));
+    const against = refused ?? waiting?.text;
+    return against === undefined ? write(live.value, back, signal) : err(against);
+  }
+
+  async function perform(policy: Policy, live: Live, wanted: readonly Action[], signal: AbortSignal): Promise<ActResult> {
+    const name = nameOf(policy);
+    const { steps, waiting, refused } = orderWrites(policy, wanted, factsOf(live));
+    if (refused !== undefined) return { outcome: "failed", actions: [], error: refused };
+    const actions: Action[] = [];
+    let half = current(name);
+    for (const step of steps) {
+      const grows = step.to > (step.from ?? 0);
+      const done = await write(live, step, signal);
+      if (!done.ok) {
+        const undone = half !== undefined && grows && step.role === half.growing ? await rollBack(policy, half, signal) : undefined;
+        if (undone?.action !== undefined) actions.push(undone.action);
+        const error = undone === undefined ? done.error : `${done.error}; ${undone.text}`;
+        return { outcome: "failed", actions, failedRole: step.role, error };
+      }
+      actions.push(step);
+      if (grows) {
+        growths.set(`${name}/${step.role}`, { action: step, at: clock(), told: "starting" });
+        if (half?.growing === step.role && waiting === undefined) halves.delete(name);
+      } else {
+        const partner = wanted.find((w) => w.role !== step.role && w.to > (w.from ?? 0));
+        if (partner !== undefined) half = { shrunk: step, growing: partner.role, at: clock() };
+      }
+    }
+    if (half !== undefined && waiting?.role === half.growing) halves.set(name, half);
+    const outcome = actions.length > 0 ? "applied" : waiting === undefined ? "unchanged" : "held";
+    return { outcome, actions, ...(waiting === undefined ? {} : { error: waiting.text }) };
+  }
+
+  function current(name: string): Half | undefined {
+    const half = halves.get(name);
+    if (half === undefined || clock() - half.at <= HALF_LIFE) return half;
+    halves.delete(name);
+    return undefined;
+  }
+
+  return {
+    async facts(policy, signal) {
+      const live = await look(policy, signal);
+      if (!live.ok) return live;
+      follow(policy, live.value);
+      return ok(factsOf(live.value));
+    },
+    async apply(policy, decision, seen, signal) {
+      const held = notActing(policy, decision);
+      if (held !== undefined) return held;
+      if (leadership.standing() !== "leading") {
+        halves.clear();
+        growths.clear();
+        return { outcome: "held", actions: [], error: bystanding(leadership) };
+      }
+      if (!planWrites(policy, decision, seen).some((w) => w.kind === "replicas")) {
+        halves.delete(nameOf(policy));
+        return { outcome: "unchanged", actions: [] };
+      }
+      // Looked at again: what was decided must be about the cluster as it is.
+      const live = await look(policy, signal);
+      if (!live.ok) return { outcome: "failed", actions: [], error: live.error };
+      const moved = movedOn(seen, factsOf(live.value));
+      if (moved !== undefined) return { outcome: "failed", actions: [], error: moved };
+      return perform(policy, live.value, planWrites(policy, decision, factsOf(live.value)), signal);
+    },
+    stop: () => podWatch.stop(),
+  };
+}
+
+const bystanding = ({ standing, holder }: KubeScaleDeps["leadership"]): string =>
+  standing() === "standby" ? `standing by: ${holder() ?? "another one"} leads` : "the lease cannot be read or renewed, so nobody may act";
+
+const nameOf = ({ metadata }: Policy): string => `${metadata.namespace}/${metadata.name}`;
+
+/** How many GPUs the cluster has is not asked: the policy's budget is the bound, and the scheduler has the last word. */
+const factsOf = (live: Live): ClusterFacts => ({ prefill: live.prefill.facts, decode: live.decode.facts, gpus: undefined });

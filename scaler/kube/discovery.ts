@@ -1,0 +1,66 @@
+import { err, ok, type Result } from "../../core/result.ts";
+import type { KubeApi } from "./api.ts";
+import { groupSchema, resourceListSchema } from "./objects.ts";
+import { read } from "./transport.ts";
+
+/** What the API server says of a kind. */
+export interface KubeResource {
+  readonly group: string;
+  /** `/apis/apps/v1` */
+  readonly root: string;
+  readonly plural: string;
+  readonly kind: string;
+}
+
+export interface Discovery {
+  /** The resource behind a kind that can be scaled through its scale subresource. */
+  scalable(apiVersion: string, kind: string, signal: AbortSignal): Promise<Result<KubeResource, string>>;
+}
+
+/** Custom kinds change when somebody installs another release; after this long they are asked about again. */
+const KEEP = 600;
+const MAX_KEPT = 100;
+
+export function createDiscovery(api: KubeApi, clock: () => number): Discovery {
+  const kept = new Map<string, { readonly at: number; readonly resource: KubeResource }>();
+
+  return {
+    async scalable(apiVersion, kind, signal) {
+      const key = `${apiVersion}/${kind}`;
+      const known = kept.get(key);
+      if (known !== undefined && clock() - known.at < KEEP) return ok(known.resource);
+      const [group, version] = apiVersion.includes("/") ? (apiVersion.split("/", 2) as [string, string]) : ["", apiVersion];
+      const root = group === "" ? `/api/${version}` : `/apis/${group}/${version}`;
+      const answer = await read(api, { path: root }, signal);
+      if (!answer.ok) return err(answer.error.status === 404 ? await notServed(api, group, apiVersion, signal) : answer.error.message);
+      const parsed = resourceListSchema.safeParse(answer.value);
+      if (!parsed.success) return err(`GET ${root}: not a list of resources`);
+      const { resources } = parsed.data;
+      const found = resources.find((r) => r.kind === kind && r.namespaced && !r.name.includes("/"));
+      if (found === undefined) return err(`the cluster serves ${apiVersion}, but no kind ${kind} in it; it has ${kindsIn(resources)}`);
+      if (!resources.some((r) => r.name === `${found.name}/scale`)) return err(notScalable(kind, resources));
+      if (kept.size >= MAX_KEPT) kept.clear();
+      const resource = { group, root, plural: found.name, kind };
+      kept.set(key, { at: clock(), resource });
+      return ok(resource);
+    },
+  };
+}
+
+async function notServed(api: KubeApi, group: string, apiVersion: string, signal: AbortSignal): Promise<string> {
+  const answer = group === "" ? undefined : await read(api, { path: `/apis/${group}` }, signal);
+  const parsed = answer?.ok === true ? groupSchema.safeParse(answer.value) : undefined;
+  const served = parsed?.success === true ? parsed.data.versions.map((v) => v.groupVersion).join(", ") : "nothing of that group";
+  return `the cluster does not serve ${apiVersion}; it serves ${served}`;
+}
+
+type Listed = readonly { readonly name: string; readonly kind: string }[];
+
+const kindsIn = (resources: Listed): string =>
+  [...new Set(resources.filter((r) => !r.name.includes("/")).map((r) => r.kind))].slice(0, 20).join(", ");
+
+function notScalable(kind: string, resources: Listed): string {
+  const others = resources.filter((r) => r.name.endsWith("/scale")).map((r) => r.name.replace("/scale", ""));
+  const instead = others.length === 0 ? "" : `; of its group these have: ${others.slice(0, 20).join(", ")}`;
+  return `${kind} has no scale subresource${instead}`;
+}

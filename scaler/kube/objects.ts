@@ -1,0 +1,70 @@
+import { z } from "zod";
+
+/** The fields we read of the objects we read; whatever else they have is ignored. */
+const owner = z.object({ apiVersion: z.string(), kind: z.string(), name: z.string(), controller: z.boolean().optional() });
+
+const metadata = z.object({
+  name: z.string(),
+  resourceVersion: z.string(),
+  labels: z.record(z.string(), z.string()).optional(),
+  creationTimestamp: z.string().optional(),
+  deletionTimestamp: z.string().optional(),
+  ownerReferences: z.array(owner).optional(),
+});
+
+/** autoscaling/v1 Scale: what every scalable kind looks like through its scale subresource. */
+export const scaleSchema = z.object({
+  metadata: z.object({ resourceVersion: z.string() }),
+  spec: z.object({ replicas: z.number().int().nonnegative().default(0) }).prefault({}),
+  status: z.object({ replicas: z.number().int().nonnegative().default(0), selector: z.string().optional() }).prefault({}),
+});
+export type Scale = z.output<typeof scaleSchema>;
+
+export const podSchema = z.object({
+  metadata,
+  status: z
+    .object({
+      phase: z.string().optional(),
+      conditions: z.array(z.object({ type: z.string(), status: z.string() })).optional(),
+      containerStatuses: z
+        .array(z.object({ state: z.object({ waiting: z.object({ reason: z.string().optional() }).optional() }).optional() }))
+        .optional(),
+    })
+    .prefault({}),
+});
+export type Pod = z.output<typeof podSchema>;
+
+export const ownedSchema = z.object({ metadata });
+
+export const leaseSchema = z.object({
+  metadata: z.object({ resourceVersion: z.string() }),
+  spec: z
+    .object({
+      holderIdentity: z.string().nullish(),
+      leaseDurationSeconds: z.number().nullish(),
+      acquireTime: z.string().nullish(),
+      renewTime: z.string().nullish(),
+      leaseTransitions: z.number().nullish(),
+    })
+    .prefault({}),
+});
+
+const target = z.object({ apiVersion: z.string().optional(), kind: z.string().optional(), name: z.string() });
+
+/** A HorizontalPodAutoscaler or a KEDA ScaledObject: who it scales. */
+export const autoscalerListSchema = z.object({
+  items: z.array(z.object({ metadata: z.object({ name: z.string() }), spec: z.object({ scaleTargetRef: target }) })),
+});
+
+export const resourceListSchema = z.object({
+  resources: z.array(z.object({ name: z.string(), kind: z.string(), namespaced: z.boolean() })),
+});
+export const groupSchema = z.object({ versions: z.array(z.object({ groupVersion: z.string() })) });
+
+export const listSchema = z.object({
+  metadata: z.object({ resourceVersion: z.string(), continue: z.string().optional() }),
+  items: z.array(z.unknown()),
+});
+export const eventSchema = z.object({ type: z.string(), object: z.unknown() });
+export const statusSchema = z.object({ code: z.number().optional(), message: z.string().optional() });
+export const versionedSchema = z.object({ metadata: z.object({ resourceVersion: z.string() }) });

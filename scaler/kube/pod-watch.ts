@@ -1,0 +1,36 @@
+import type { Result } from "../../core/result.ts";
+import type { Log } from "../log.ts";
+import type { KubeApi } from "./api.ts";
+import type { Pod } from "./objects.ts";
+import { startReflector, type Reflector } from "./reflector.ts";
+
+/** Pods by selector: watched from the first time they are asked for, until nobody has asked for a while. */
+export interface PodWatch {
+  pods(namespace: string, selector: string, signal: AbortSignal): Promise<Result<readonly Pod[], string>>;
+  stop(): void;
+}
+
+/** Seconds: a policy that was removed, or a selector that changed. */
+const IDLE = 300;
+
+export function createPodWatch(api: KubeApi, clock: () => number, log: Log): PodWatch {
+  const watched = new Map<string, { readonly reflector: Reflector; askedAt: number }>();
+  return {
+    pods(namespace, selector, signal) {
+      const now = clock();
+      const key = `${namespace}/${selector}`;
+      for (const [other, { reflector, askedAt }] of watched) {
+        if (other === key || now - askedAt < IDLE) continue;
+        reflector.stop();
+        watched.delete(other);
+      }
+      const entry = watched.get(key) ?? { reflector: startReflector({ api, namespace, selector, clock, log }), askedAt: now };
+      entry.askedAt = now;
+      watched.set(key, entry);
+      return entry.reflector.pods(signal);
+    },
+    stop() {
+      for (const { reflector } of watched.values()) reflector.stop();
+    },
+  };
+}

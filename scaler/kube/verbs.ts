@@ -1,0 +1,40 @@
+/**
+ * What the scaler asks of the API server, apart from discovery, which every service account may read. RBAC grants exactly this;
+ * a test compares it with the calls that are made.
+ */
+export interface Grant {
+  readonly group: string;
+  /** With its subresource. */
+  readonly resource: string;
+  readonly verbs: readonly string[];
+  /** see: replica counts; act: changing them, and nothing without it; lead: in the scaler's own namespace only. */
+  readonly for: "see" | "act" | "lead";
+}
+
+/** Kinds of whom one object is the replicas of one role. Others with a scale subresource work too, once they are granted. */
+const SCALED = [
+  { group: "apps", plural: "deployments", made: "by users or controllers" },
+  { group: "apps", plural: "statefulsets", made: "by users or controllers" },
+  { group: "leaderworkerset.x-k8s.io", plural: "leaderworkersets", made: "by users or controllers" },
+  { group: "disaggregatedset.x-k8s.io", plural: "disaggregatedsetrolescalers", made: "to be scaled" },
+  { group: "workloads.x-k8s.io", plural: "rolebasedgroupscalingadapters", made: "to be scaled" },
+  { group: "nvidia.com", plural: "dynamographdeploymentscalingadapters", made: "to be scaled" },
+  { group: "grove.io", plural: "podcliquescalinggroups", made: "to be scaled" },
+] as const;
+
+export const GRANTS: readonly Grant[] = [
+  { group: "", resource: "pods", verbs: ["list", "watch"], for: "see" },
+  ...SCALED.map(({ group, plural }): Grant => ({ group, resource: `${plural}/scale`, verbs: ["get"], for: "see" })),
+  ...SCALED.map(({ group, plural }): Grant => ({ group, resource: `${plural}/scale`, verbs: ["patch"], for: "act" })),
+  // Whether a controller owns it, and would undo what we do.
+  ...SCALED.filter(({ made }) => made !== "to be scaled").map(({ group, plural }): Grant => ({
+    group,
+    resource: plural,
+    verbs: ["get"],
+    for: "act",
+  })),
+  // Whether another one scales it already.
+  { group: "autoscaling", resource: "horizontalpodautoscalers", verbs: ["list"], for: "act" },
+  { group: "keda.sh", resource: "scaledobjects", verbs: ["list"], for: "act" },
+  { group: "coordination.k8s.io", resource: "leases", verbs: ["create", "get", "update"], for: "lead" },
+];

@@ -1,0 +1,38 @@
+/** A kind the server serves. Scale paths of custom kinds are those their published CRDs declare. */
+export interface ServedKind {
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+  readonly plural: string;
+  readonly status: boolean;
+  readonly scale?: { readonly spec: string; readonly status: string; readonly selector: string };
+}
+
+const apps = { spec: "spec.replicas", status: "status.replicas", selector: "spec.selector" };
+const custom = (selector: string) => ({ spec: "spec.replicas", status: "status.replicas", selector });
+
+const served = (apiVersion: string, kind: string, plural: string, scale?: ServedKind["scale"]): ServedKind => {
+  const [group, version] = apiVersion.includes("/") ? (apiVersion.split("/") as [string, string]) : ["", apiVersion];
+  return { group, version, kind, plural, status: true, ...(scale === undefined ? {} : { scale }) };
+};
+
+export const KINDS: readonly ServedKind[] = [
+  served("v1", "Pod", "pods"),
+  served("v1", "Event", "events"),
+  served("apps/v1", "Deployment", "deployments", apps),
+  served("apps/v1", "StatefulSet", "statefulsets", apps),
+  served("coordination.k8s.io/v1", "Lease", "leases"),
+  served("authentication.k8s.io/v1", "TokenReview", "tokenreviews"),
+  served("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers"),
+  served("keda.sh/v1alpha1", "ScaledObject", "scaledobjects"),
+  served("leaderworkerset.x-k8s.io/v1", "LeaderWorkerSet", "leaderworkersets", custom("status.hpaPodSelector")),
+  served("disaggregatedset.x-k8s.io/v1", "DisaggregatedSet", "disaggregatedsets"),
+  served("disaggregatedset.x-k8s.io/v1", "DisaggregatedSetRoleScaler", "disaggregatedsetrolescalers", custom("status.selector")),
+  served("workloads.x-k8s.io/v1alpha2", "RoleBasedGroup", "rolebasedgroups"),
+  served("workloads.x-k8s.io/v1alpha2", "RoleBasedGroupScalingAdapter", "rolebasedgroupscalingadapters", custom("status.selector")),
+  served("nvidia.com/v1beta1", "DynamoGraphDeployment", "dynamographdeployments"),
+  served("nvidia.com/v1beta1", "DynamoGraphDeploymentScalingAdapter", "dynamographdeploymentscalingadapters", custom("status.selector")),
+  served("grove.io/v1alpha1", "PodCliqueScalingGroup", "podcliquescalinggroups", custom("status.selector")),
+  served("grove.io/v1alpha1", "PodCliqueSet", "podcliquesets", custom("status.hpaPodSelector")),
+  served("orchestration.aibrix.ai/v1alpha1", "StormService", "stormservices", custom("status.scalingTargetSelector")),
+];

@@ -1,0 +1,190 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { KINDS, type ServedKind } from "./kinds.ts";
+import { listOf, ok, resourceList, scaleOf, status, type Answer } from "./respond.ts";
+import { Store, type Fields } from "./store.ts";
+import { openWatch, type OpenWatch } from "./watch.ts";
+import { write } from "./write.ts";
+
+export interface SeenCall {
+  readonly verb: string;
+  readonly group: string;
+  /** With its subresource: `deployments/scale`. */
+  readonly resource: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly query: URLSearchParams;
+  readonly body: unknown;
+  readonly status: number;
+}
+
+/** What to do with a call instead of answering it: an answer, or "cut" for none at all. Undefined = as usual. */
+export type Fault = (
+  call: Omit<SeenCall, "status">,
+) => Answer | "cut" | "cut after" | undefined | Promise<Answer | "cut" | "cut after" | undefined>;
+
+/** An API server on loopback that speaks the real protocol over an own store. */
+export interface KubeApiServer {
+  readonly url: string;
+  readonly kubeconfig: string;
+  readonly store: Store;
+  readonly calls: SeenCall[];
+  readonly watches: Set<OpenWatch>;
+  /** Tokens that TokenReview knows, and who they are. */
+  readonly tokens: Map<string, { readonly username: string; readonly audiences: readonly string[] }>;
+  fault: Fault;
+  close(): Promise<void>;
+}
+
+export async function startKubeApi(token = "secret"): Promise<KubeApiServer> {
+  const state = {
+    store: new Store(),
+    calls: [] as SeenCall[],
+    watches: new Set<OpenWatch>(),
+    tokens: new Map<string, { username: string; audiences: readonly string[] }>(),
+    fault: (() => undefined) as Fault,
+  };
+  const server = createServer((request, response) => void serve(state, token, request, response));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const directory = await mkdtemp(join(tmpdir(), "fulcrum-kube-"));
+  const kubeconfig = join(directory, "config");
+  await writeFile(kubeconfig, kubeconfigText(url, token));
+  return Object.assign(state, {
+    url,
+    kubeconfig,
+    async close() {
+      server.closeAllConnections();
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+      await rm(directory, { recursive: true, force: true });
+    },
+  });
+}
+
+type State = Pick<KubeApiServer, "store" | "calls" | "watches" | "tokens" | "fault">;
+
+async function serve(state: State, token: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  const text = Buffer.concat(chunks).toString();
+  const url = new URL(request.url ?? "/", "http://kube");
+  if (request.headers.authorization !== `Bearer ${token}`) return send(response, status(401, "Unauthorized", "Unauthorized"));
+  if (url.pathname.split("/").filter(Boolean).length <= 3 && request.method === "GET") return send(response, discovery(url.pathname));
+  const target = route(url.pathname);
+  if (target === undefined) return send(response, status(404, "NotFound", "the server could not find the requested resource"));
+  const body = text === "" ? {} : (JSON.parse(text) as Fields);
+  const watches = url.searchParams.get("watch") === "true";
+  const call = {
+    verb: verbOf(request.method ?? "", target.name, watches),
+    group: target.kind.group,
+    resource: target.subresource === "" ? target.kind.plural : `${target.kind.plural}/${target.subresource}`,
+    namespace: target.namespace,
+    name: target.name,
+    query: url.searchParams,
+    body,
+  };
+  const fault = await state.fault(call);
+  if (fault === "cut") return void request.socket.destroy();
+  const asked = { method: request.method ?? "", contentType: request.headers["content-type"] ?? "", query: url.searchParams, body };
+  if (fault === undefined && watches) {
+    state.calls.push({ ...call, status: 200 });
+    const watch = openWatch(state.store, { ...target, query: url.searchParams }, response);
+    state.watches.add(watch);
+    response.on("close", () => state.watches.delete(watch));
+    return;
+  }
+  const answer = typeof fault === "object" ? fault : answerTo(state, { ...target, ...asked });
+  state.calls.push({ ...call, status: answer.status });
+  // Carried out, but nobody hears of it.
+  if (fault === "cut after") return void request.socket.destroy();
+  send(response, answer);
+}
+
+interface Target {
+  readonly kind: ServedKind;
+  readonly resource: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly subresource: string;
+}
+
+type Asked = Target & { readonly method: string; readonly contentType: string; readonly query: URLSearchParams; readonly body: Fields };
+
+function answerTo(state: State, asked: Asked): Answer {
+  const { store } = state;
+  const { kind, resource, namespace, name, subresource, method, query } = asked;
+  if (kind.kind === "TokenReview") return reviewToken(state, asked.body);
+  if (subresource !== "" && !(subresource === "status" && kind.status) && !(subresource === "scale" && kind.scale !== undefined)) {
+    return status(404, "NotFound", "the server could not find the requested resource");
+  }
+  if (method !== "GET") return write(store, asked);
+  if (name === "") return listOf(kind, store.list(resource, namespace), store.version, query);
+  const object = store.get(resource, namespace, name);
+  if (object === undefined)
+    return status(404, "NotFound", `${kind.plural}${kind.group === "" ? "" : `.${kind.group}`} "${name}" not found`);
+  return ok(subresource === "scale" ? scaleOf(kind, object) : object);
+}
+
+function reviewToken({ tokens }: State, body: Fields): Answer {
+  const { token, audiences } = (body["spec"] ?? {}) as { token?: string; audiences?: readonly string[] };
+  const known = tokens.get(token ?? "");
+  const shared = known?.audiences.filter((a) => audiences === undefined || audiences.includes(a)) ?? [];
+  const authenticated = known !== undefined && shared.length > 0;
+  return ok(
+    { ...body, status: authenticated ? { authenticated, user: { username: known.username }, audiences: shared } : { authenticated } },
+    201,
+  );
+}
+
+function discovery(path: string): Answer {
+  const [, root, group, version] = path.split("/");
+  if (root === "api")
+    return resourceList(
+      KINDS.filter((k) => k.group === "" && k.version === group),
+      group ?? "",
+    );
+  if (version !== undefined)
+    return resourceList(
+      KINDS.filter((k) => k.group === group && k.version === version),
+      `${group ?? ""}/${version}`,
+    );
+  const versions = [...new Set(KINDS.filter((k) => k.group === group).map((k) => k.version))];
+  if (versions.length === 0) return status(404, "NotFound", "the server could not find the requested resource");
+  return ok({
+    kind: "APIGroup",
+    apiVersion: "v1",
+    name: group,
+    versions: versions.map((v) => ({ groupVersion: `${group ?? ""}/${v}`, version: v })),
+  });
+}
+
+function route(path: string): Target | undefined {
+  const match = /^\/(?:api|apis\/([^/]+))\/([^/]+)(?:\/namespaces\/([^/]+))?\/([^/]+)(?:\/([^/]+))?(?:\/([^/]+))?$/.exec(path);
+  if (match === null) return undefined;
+  const [, group = "", version, namespace = "", plural, name = "", subresource = ""] = match;
+  const kind = KINDS.find((k) => k.group === group && k.version === version && k.plural === plural);
+  return kind === undefined
+    ? undefined
+    : { kind, resource: `${plural ?? ""}.${group}`, namespace, name: decodeURIComponent(name), subresource };
+}
+
+function verbOf(method: string, name: string, watch: boolean): string {
+  if (method === "GET") return watch ? "watch" : name === "" ? "list" : "get";
+  return { POST: "create", PUT: "update", PATCH: "patch", DELETE: "delete" }[method] ?? method;
+}
+
+function send(response: ServerResponse, answer: Answer): void {
+  response.writeHead(answer.status, { "content-type": "application/json", ...answer.headers });
+  response.end(JSON.stringify(answer.body));
+}
+
+const kubeconfigText = (server: string, token: string): string => `apiVersion: v1
+kind: Config
+current-context: fake
+contexts: [{ name: fake, context: { cluster: fake, user: fake, namespace: fulcrum } }]
+clusters: [{ name: fake, cluster: { server: "${server}", insecure-skip-tls-verify: true } }]
+users: [{ name: fake, user: { token: ${token} } }]
+`;
