@@ -1,5 +1,6 @@
 // Bundles the processes and the page into dist/. Node 20 cannot run .ts files, so start and image use these.
 import { build } from "esbuild";
+import { existsSync } from "node:fs";
 import { copyFile, mkdir, readdir, rm, stat } from "node:fs/promises";
 
 const banner = {
@@ -8,11 +9,19 @@ const banner = {
 };
 const common = { bundle: true, logLevel: "warning", legalComments: "none", sourcemap: "linked", metafile: true };
 
+// A measuring program for machines with a GPU. It belongs to a checkout; the image is built without scripts/.
+const measuring = existsSync("scripts/gpu-truth.ts") ? { "gpu-truth": "scripts/gpu-truth.ts" } : {};
+
 await mkdir("dist/web", { recursive: true });
 const [processes] = await Promise.all([
   build({
     ...common,
-    entryPoints: { fulcrum: "cli/main.ts", engine: "fleet/engine/main.ts" },
+    entryPoints: {
+      fulcrum: "cli/main.ts",
+      engine: "fleet/engine/main.ts",
+      "nvml-process": "agent/gpu/nvml-process.ts",
+      ...measuring,
+    },
     outdir: "dist",
     outExtension: { ".js": ".mjs" },
     format: "esm",
@@ -21,6 +30,8 @@ const [processes] = await Promise.all([
     splitting: true,
     chunkNames: "chunks/[name]-[hash]",
     banner,
+    // Optional and native: the NVML process finds it in node_modules, or says that it is not there.
+    external: ["koffi"],
   }),
   build({
     ...common,

@@ -18,6 +18,7 @@ const engine = z.object({
   phase: z.enum(["starting", "ready", "draining"]),
   startedAt: z.number().nonnegative(),
   instance: z.string().min(1).max(253).optional(),
+  uid: z.string().min(1).max(64).optional(),
 });
 
 const schema = z.object({

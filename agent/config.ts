@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { GPU_READERS } from "./gpu/choice.ts";
+import { NVML_LIBRARY } from "./gpu/driver.ts";
 import { durationSetting } from "../wire/duration.ts";
 
 /** 0 lets the system choose a free port (the log says which); "off" does not listen. */
@@ -30,6 +32,18 @@ export const agentSettingsSchema = z.object({
   otlpHttpPort: optionalPort.default(4318),
   /** One scrape of every target and one report per interval. */
   interval: durationSetting.default(1),
+  /** What reads the GPUs: NVML directly, dcgm-exporter pages of the targets file, or whichever of them can (docs/gpu.md). */
+  gpuReader: z.enum(GPU_READERS, { error: 'not a GPU reader; write "auto", "nvml", "dcgm-exporter" or "off"' }).default("auto"),
+  /** How often NVML is read. The driver's own counters move every 100 ms, so faster than that is refused. */
+  gpuInterval: durationSetting
+    .refine((seconds) => seconds >= 0.1, { error: "shorter than the driver's own 100 ms; write 100ms or more" })
+    .default(1),
+  /** The driver's library, by name or path. */
+  nvmlLibrary: z.string().min(1).default(NVML_LIBRARY),
+  /** Where the processes of the host are seen, for PID → pod; differs where the host's /proc is mounted elsewhere. */
+  procPath: z.string().min(1).default("/proc"),
+  /** The program that reads NVML in a process of its own; by default the one beside this program. */
+  nvmlProgram: z.string().min(1).optional(),
   /** A target that takes longer is down for this round. */
   scrapeTimeout: durationSetting.default(2),
   /** Bytes of one scraped page, after decompression. A vLLM page is about 55 kB per engine rank. */

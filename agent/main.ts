@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { SourceReport } from "../wire/messages.ts";
 import type { AgentSettings } from "./config.ts";
 import { followTargets } from "./discover/static-targets.ts";
+import { createGpus } from "./gpu/gpus.ts";
 import { createHostReader } from "./host.ts";
 import { type Link, createLink } from "./link.ts";
 import { closeServer, listen } from "./listen.ts";
@@ -60,12 +61,15 @@ export async function runAgent(
   });
   const { link, metrics, reportsDropped } = createLinkWithMetrics(settings, boot, log);
   const intake = createSpanIntake({ targets: watchlist.targets, now, received: metrics.spansReceived, dropped: metrics.spansDropped });
+  const gpus = createGpus({
+    ...{ settings, watchlist, now, origin, scraped: telemetry.scraped, restarted: metrics.gpuReaderRestarted, onBug },
+  });
   const hostReader = createHostReader(now);
   const targets = createTargetsFollower(settings, watchlist, running, log);
 
   const status = createStatusServer({
     metrics: async () => `${await metrics.page()}\n${await telemetry.page()}`,
-    waitingFor: createReadiness(targets.health, () => [...watchlist.engines(), ...watchlist.gpus()]),
+    waitingFor: createReadiness(targets.health, () => [...watchlist.engines(), ...gpus.readers()]),
     onProblem: onBug,
   });
   const port = await listen(status, host, settings.port, "port");
@@ -83,6 +87,8 @@ export async function runAgent(
   const report = createReporter({
     ...{ node, boot, now, watchlist, intake, metrics, reportsDropped, onBug },
     host: hostReader.latest,
+    gpus: gpus.readers,
+    childCost: gpus.takeCost,
     otherSources: (at) => [
       sourceReport("targets", settings.targets, targets.health(), at),
       sourceReport("host", node, hostReader.health(), at),
@@ -91,7 +97,7 @@ export async function runAgent(
     send: link.send,
   });
   const linkStop = new AbortController();
-  const loops = [link.run(linkStop.signal), hostReader.run(running)];
+  const loops = [link.run(linkStop.signal), hostReader.run(running), gpus.run(running)];
   // The report closes each period; scrapes happen in its first half.
   await everyBeat({ period, phase: 0, origin }, running, report);
 

@@ -3,6 +3,7 @@ import { SPAN_DROP_REASONS, type SpanDropReason, type Transport } from "./receiv
 import { createGpuMetrics } from "./metrics-gpus.ts";
 import { createPoolMetrics } from "./metrics-pools.ts";
 import { createMetricFactory } from "./metrics-registry.ts";
+import type { RestartReason } from "./gpu/supervisor.ts";
 import type { GpuEvents } from "./summarize/gpus.ts";
 
 export interface AgentMetrics {
@@ -12,6 +13,7 @@ export interface AgentMetrics {
   spansDropped(reason: SpanDropReason, spans: number): void;
   reportsAcknowledged(reports: number): void;
   reportsDropped(reports: number): void;
+  gpuReaderRestarted(reason: RestartReason): void;
   page(): Promise<string>;
 }
 
@@ -32,12 +34,14 @@ export function createAgentMetrics(linkUp: () => boolean): AgentMetrics {
   const dropped = factory.counter("fulcrum_spans_dropped_total");
   const sent = factory.counter("fulcrum_reports_sent_total");
   const lost = factory.counter("fulcrum_reports_dropped_total");
+  const restarts = factory.counter("fulcrum_gpu_reader_restarts_total");
   const link = factory.gauge("fulcrum_link_up");
   // prom-client starts a gauge without labels at 0, which would be a measurement nobody made.
   for (const gauge of Object.values(host)) gauge.remove();
   // From zero, so that the first event is visible as an increase.
   for (const transport of ["grpc", "http"]) received.inc({ transport }, 0);
   for (const reason of SPAN_DROP_REASONS) dropped.inc({ reason }, 0);
+  for (const reason of ["crash", "hang", "lost"]) restarts.inc({ reason }, 0);
 
   return {
     apply(report, events) {
@@ -61,6 +65,7 @@ export function createAgentMetrics(linkUp: () => boolean): AgentMetrics {
     spansDropped: (reason, spans) => dropped.inc({ reason }, spans),
     reportsAcknowledged: (reports) => sent.inc(reports),
     reportsDropped: (reports) => lost.inc(reports),
+    gpuReaderRestarted: (reason) => restarts.inc({ reason }),
     page() {
       link.set(linkUp() ? 1 : 0);
       return factory.registry.metrics();

@@ -1,4 +1,5 @@
 import { type NodeReport, PROTOCOL_VERSION, type SourceReport } from "../wire/messages.ts";
+import type { GpuReader } from "./gpu/reader.ts";
 import type { AgentMetrics } from "./metrics.ts";
 import type { SpanIntake } from "./receive/span-intake.ts";
 import { monotonicSeconds } from "./scrape/schedule.ts";
@@ -16,6 +17,10 @@ export interface ReporterOptions {
   readonly watchlist: Watchlist;
   readonly intake: SpanIntake;
   readonly host: () => NodeReport["host"];
+  /** The readers that speak for the node's GPUs. */
+  readonly gpus: () => readonly GpuReader[];
+  /** What child processes cost since the last call. */
+  readonly childCost: () => { readonly cpuSeconds: number; readonly privateBytes: number };
   readonly metrics: AgentMetrics;
   /** Sources other than the scraped ones, with their health. */
   readonly otherSources: (now: number) => readonly SourceReport[];
@@ -37,7 +42,9 @@ export function createReporter(options: ReporterOptions): () => void {
     const cpu = cpuSeconds();
     const spans = intake.take();
     const replicas = watchlist.engines().map((e) => ({ scraper: e, state: e.take() }));
-    const gpus = watchlist.gpus().flatMap((g) => g.take());
+    const readers = options.gpus();
+    const gpus = readers.flatMap((g) => g.take());
+    const child = options.childCost();
     const report: NodeReport = {
       type: "report",
       v: PROTOCOL_VERSION,
@@ -60,11 +67,15 @@ export function createReporter(options: ReporterOptions): () => void {
         ...replicas.map(({ scraper, state }) =>
           sourceReport("engine", `${state.target.namespace}/${state.target.pod}`, scraper.health(), now),
         ),
-        ...watchlist.gpus().map((g) => sourceReport("gpu", g.url, g.health(), now)),
+        ...readers.map((g) => sourceReport("gpu", g.target, g.health(), now)),
       ],
       spans: { received: spans.received, dropped: spans.dropped },
       host: host(),
-      agent: { cpuSeconds: Math.max(0, cpu - lastCpu), rssBytes: process.memoryUsage.rss(), reportsDropped: options.reportsDropped() },
+      agent: {
+        cpuSeconds: Math.max(0, cpu - lastCpu) + child.cpuSeconds,
+        rssBytes: process.memoryUsage.rss() + child.privateBytes,
+        reportsDropped: options.reportsDropped(),
+      },
     };
     lastAt = at;
     lastCpu = cpu;

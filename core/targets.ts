@@ -24,4 +24,6 @@ export interface EngineTarget {
   readonly startedAt: number;
   /** The service.instance.id its spans carry, to attribute traces; the pod name by default. */
   readonly instance?: string;
+  /** The pod's UID in Kubernetes, by which a GPU process is known to be this replica's. */
+  readonly uid?: string;
 }

@@ -81,12 +81,19 @@ const gpu = z.object({
   role: z.enum(["prefill", "decode", "aggregated", "frontend"]).optional(),
   age: count,
   smActive: finite.optional(),
+  smOccupancy: finite.optional(),
   tensorActive: finite.optional(),
+  fp64Active: finite.optional(),
+  fp32Active: finite.optional(),
+  fp16Active: finite.optional(),
   dramActive: finite.optional(),
   memoryUsedBytes: finite.optional(),
   memoryTotalBytes: finite.optional(),
   powerWatts: finite.optional(),
   temperatureCelsius: finite.optional(),
+  memoryTemperatureCelsius: finite.optional(),
+  smClockHertz: finite.optional(),
+  memoryClockHertz: finite.optional(),
   pcieReceiveBytesPerSecond: finite.optional(),
   pcieTransmitBytesPerSecond: finite.optional(),
   nvlinkReceiveBytesPerSecond: finite.optional(),
@@ -94,6 +101,17 @@ const gpu = z.object({
   throttleSeconds: finite.optional(),
   /** XID events in this interval. */
   xid: z.array(z.object({ xid: z.number().int(), count })).optional(),
+  /** Memory rows replaced over the board's life; `pending` waits for a reset, `failed` is out of spares. */
+  remappedRows: z
+    .object({
+      correctable: count.optional(),
+      uncorrectable: count.optional(),
+      pending: z.boolean().optional(),
+      failed: z.boolean().optional(),
+    })
+    .optional(),
+  /** Whether the GPU is split into instances; its whole-GPU counters are then missing. */
+  mig: z.boolean().optional(),
 });
 
 /** One engine's half of a request, from its spans; the scaler joins halves by trace id. Times are Unix seconds. */

@@ -1,24 +1,17 @@
 import { createGpuPage } from "../../core/engines/gpu-page.ts";
+import type { GpuReader } from "../gpu/reader.ts";
 import { type GpuState, drainedGpu, observeGpu } from "../summarize/gpus.ts";
 import type { ScrapeContext } from "./engine-scraper.ts";
 import { type Health, down, unknown, up } from "./health.ts";
 import { monotonicSeconds } from "./schedule.ts";
 
-export interface GpuScraper {
-  readonly url: string;
-  scrape(): Promise<void>;
-  health(): Health;
-  /** The GPUs the last read showed, with their events since the last take; none while the page cannot be read. */
-  take(): readonly GpuState[];
-}
-
 /** One dcgm-exporter page. A GPU that leaves the page is forgotten; while the page is down its figures are absent, not old. */
-export function createGpuScraper(url: string, context: ScrapeContext): GpuScraper {
+export function createGpuScraper(url: string, context: ScrapeContext): GpuReader {
   const page = createGpuPage();
   let states = new Map<string, GpuState>();
   let health: Health = unknown;
   return {
-    url,
+    target: url,
     async scrape() {
       const start = monotonicSeconds();
       const result = await context.fetcher.fetch(url);

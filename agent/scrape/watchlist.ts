@@ -1,7 +1,8 @@
 import type { EngineTarget, TargetsFile } from "../../core/targets.ts";
 import type { ReplicaState } from "../summarize/replica.ts";
 import { type EngineScraper, type ScrapeContext, createEngineScraper } from "./engine-scraper.ts";
-import { type GpuScraper, createGpuScraper } from "./gpu-scraper.ts";
+import type { GpuReader } from "../gpu/reader.ts";
+import { createGpuScraper } from "./gpu-scraper.ts";
 import { everyBeat, phaseOf } from "./schedule.ts";
 
 /** Pods that left are remembered this many deep, so that one that returns in the same life is not counted from zero again. */
@@ -12,7 +13,10 @@ export interface Watchlist {
   follow(targets: TargetsFile): void;
   targets(): readonly EngineTarget[];
   engines(): readonly EngineScraper[];
-  gpus(): readonly GpuScraper[];
+  /** Readers of the dcgm-exporter pages; none while pages are not wanted. */
+  gpus(): readonly GpuReader[];
+  /** Starts and stops reading the dcgm-exporter pages that the targets name. */
+  readGpuPages(wanted: boolean): void;
   /** Replicas that left since the last call, with their last deltas. */
   takeDeparted(): readonly ReplicaState[];
 }
@@ -33,11 +37,12 @@ interface Entry<S> {
 /** What the agent reads right now: one loop per target. */
 export function createWatchlist(options: WatchlistOptions): Watchlist {
   const engines = new Map<string, Entry<EngineScraper>>();
-  const gpus = new Map<string, Entry<GpuScraper>>();
+  const gpus = new Map<string, Entry<GpuReader>>();
   const leaving = new Set<string>();
   const remembered = new Map<string, ReplicaState>();
   let departed: ReplicaState[] = [];
   let wanted: TargetsFile | undefined;
+  let pagesWanted = true;
 
   const start = <S extends { scrape(): Promise<void> }>(scraper: S, name: string): Entry<S> => {
     const stop = new AbortController();
@@ -92,7 +97,7 @@ export function createWatchlist(options: WatchlistOptions): Watchlist {
       const known = before !== undefined && sameSource(target, before.target) ? before : undefined;
       engines.set(key, start(createEngineScraper(target, known, options), key));
     }
-    reconcileGpus(wanted.gpus.map((g) => g.url));
+    reconcileGpus(pagesWanted ? wanted.gpus.map((g) => g.url) : []);
   };
 
   const reconcileGpus = (urls: readonly string[]): void => {
@@ -112,6 +117,11 @@ export function createWatchlist(options: WatchlistOptions): Watchlist {
     targets: () => wanted?.engines ?? [],
     engines: () => [...engines.values()].map((e) => e.scraper),
     gpus: () => [...gpus.values()].map((e) => e.scraper),
+    readGpuPages(pages) {
+      if (pagesWanted === pages) return;
+      pagesWanted = pages;
+      reconcile();
+    },
     takeDeparted() {
       const taken = departed;
       departed = [];

@@ -18,7 +18,7 @@ export interface GpuEvents {
 
 /** What the agent remembers of one GPU between scrapes. */
 export interface GpuState {
-  readonly sample: GpuSample;
+  readonly sample: GpuDetail;
   readonly at: number;
   readonly events: GpuEvents;
 }
@@ -26,15 +26,19 @@ export interface GpuState {
 /** A page away for longer says nothing of the time between; dcgm-exporter itself looks every 30 s unless told otherwise. */
 const LONGEST_GAP = 30;
 
-/** Two pages of one GPU → its state. The first page sets every baseline. */
-export function observeGpu(before: GpuState | undefined, sample: GpuSample, at: number): GpuState {
+/** Two samples of one GPU → its state. The first sets every baseline. */
+export function observeGpu(before: GpuState | undefined, sample: GpuDetail, at: number): GpuState {
   const { gpu, uuid } = sample;
   const last = before?.sample ?? sample;
   const gap = before === undefined ? 0 : Math.min(LONGEST_GAP, Math.max(0, at - before.at));
   const counted = addSteps(before?.events.throttleSeconds, last.throttleSecondsByReason, sample.throttleSecondsByReason);
   const throttleSeconds = addSeen(counted, sample, gap);
   const ecc = addSteps(before?.events.ecc, last.eccErrors, sample.eccErrors);
-  return { sample, at, events: { gpu, uuid, throttleSeconds, xid: addXid(before?.events.xid, last.lastXid, sample.lastXid), ecc } };
+  const xid =
+    sample.xidEvents === undefined
+      ? addXid(before?.events.xid, last.lastXid, sample.lastXid)
+      : addXidEvents(before?.events.xid, sample.xidEvents);
+  return { sample, at, events: { gpu, uuid, throttleSeconds, xid, ecc } };
 }
 
 /**
@@ -46,6 +50,14 @@ function addXid(sofar: ReadonlyMap<number, number> | undefined, last: number | u
   if (now === undefined) return out;
   for (const code of FAULT_XIDS) out.set(code, out.get(code) ?? 0);
   if (now !== 0 && now !== last) out.set(now, (out.get(now) ?? 0) + 1);
+  return out;
+}
+
+/** A reader that gets XIDs as events lists them, and each counts. */
+function addXidEvents(sofar: ReadonlyMap<number, number> | undefined, events: NonNullable<GpuDetail["xidEvents"]>): Map<number, number> {
+  const out = new Map(sofar);
+  for (const code of FAULT_XIDS) out.set(code, out.get(code) ?? 0);
+  for (const { xid, count } of events) out.set(xid, (out.get(xid) ?? 0) + count);
   return out;
 }
 
@@ -62,6 +74,23 @@ function addSeen(
   }
   return out;
 }
+
+/** A sample with the details that not every GPU reader provides. */
+export type GpuDetail = GpuSample & {
+  readonly smOccupancy?: number;
+  readonly fp64Active?: number;
+  readonly fp32Active?: number;
+  readonly fp16Active?: number;
+  readonly smClockHertz?: number;
+  readonly memoryClockHertz?: number;
+  readonly memoryTemperatureCelsius?: number;
+  /** Since the sample before; what `lastXid` cannot tell. */
+  readonly xidEvents?: readonly { readonly xid: number; readonly count: number }[];
+  readonly remappedRows?: NonNullable<GpuReport["remappedRows"]>;
+  readonly mig?: boolean;
+  /** Kubernetes UIDs of the pods whose processes are on this GPU. */
+  readonly podUids?: readonly string[];
+};
 
 function addSteps(
   sofar: ReadonlyMap<string, number> | undefined,
@@ -90,39 +119,53 @@ export function gpuReports(states: Iterable<GpuState>, targets: readonly EngineT
     const { sample } = state;
     const { throttleSeconds } = state.events;
     const xid = [...state.events.xid].filter(([, count]) => count > 0);
-    const holder = targets.find(
-      (t) => t.pod === sample.pod && (sample.namespace === undefined || sample.namespace === "" || sample.namespace === t.namespace),
-    );
+    const holder = targets.find((target) => holds(target, sample));
+    const pod = sample.pod === undefined || sample.pod === "" ? holder?.pod : sample.pod;
     reports.push({
       gpu: sample.gpu,
       uuid: sample.uuid,
-      ...(sample.pod !== undefined && sample.pod !== "" && { pod: sample.pod }),
+      ...(pod !== undefined && { pod }),
       ...(holder !== undefined && { pool: holder.pool, role: holder.role }),
       age: Math.max(0, now - state.at),
       ...figures(sample),
       // Reasons overlap in time; the longest is a lower bound of the time held down, their sum would not be.
       ...(throttleSeconds.size > 0 && { throttleSeconds: Math.max(...throttleSeconds.values()) }),
       ...(xid.length > 0 && { xid: xid.map(([code, count]) => ({ xid: code, count })) }),
+      ...(sample.remappedRows !== undefined && { remappedRows: sample.remappedRows }),
+      ...(sample.mig !== undefined && { mig: sample.mig }),
     });
   }
   return reports;
 }
 
+/** By the pod's name where the page has it, by the UID of a pod that runs a process there where the driver told. */
+const holds = (target: EngineTarget, { pod, namespace, podUids }: GpuDetail): boolean =>
+  pod === undefined || pod === ""
+    ? target.uid !== undefined && podUids?.includes(target.uid) === true
+    : target.pod === pod && (namespace === undefined || namespace === "" || namespace === target.namespace);
+
 const FIGURES = [
   "smActive",
+  "smOccupancy",
   "tensorActive",
+  "fp64Active",
+  "fp32Active",
+  "fp16Active",
   "dramActive",
   "memoryUsedBytes",
   "memoryTotalBytes",
   "powerWatts",
   "temperatureCelsius",
+  "memoryTemperatureCelsius",
+  "smClockHertz",
+  "memoryClockHertz",
   "pcieReceiveBytesPerSecond",
   "pcieTransmitBytesPerSecond",
   "nvlinkReceiveBytesPerSecond",
   "nvlinkTransmitBytesPerSecond",
-] as const satisfies readonly (keyof GpuReport & keyof GpuSample)[];
+] as const satisfies readonly (keyof GpuReport & keyof GpuDetail)[];
 
-function figures(sample: GpuSample): Partial<Record<(typeof FIGURES)[number], number>> {
+function figures(sample: GpuDetail): Partial<Record<(typeof FIGURES)[number], number>> {
   const out: Partial<Record<(typeof FIGURES)[number], number>> = {};
   for (const name of FIGURES) {
     const value = sample[name];

@@ -48,6 +48,8 @@ export async function prepare(options: DemoOptions, ports: DemoPorts, runDir: st
         targets: join(runDir, `targets-${node}.json`),
         scalerUrl: `ws://${options.host}:${ports.page}/agents`,
         host: options.host,
+        // The fleet's GPUs are simulated; those of this machine are not part of it.
+        gpuReader: "dcgm-exporter",
         port: ports.agents[i]?.metrics,
         otlpGrpcPort: ports.agents[i]?.grpc,
         otlpHttpPort: ports.agents[i]?.http,

@@ -6,6 +6,7 @@ import type { TargetsFile } from "../../core/targets.ts";
 import { whyUnreadable } from "../files.ts";
 import { engine } from "./engine.ts";
 import { type Finding, bad, good, warning } from "./finding.ts";
+import { gpuReader } from "./gpu-reader.ts";
 import { get, isFree } from "./web.ts";
 
 /** Preflight of one node: everything the agent will need, in the order it needs it. */
@@ -13,7 +14,8 @@ export async function examine(settings: AgentSettings, nodeVersion: string): Pro
   const targets = await readTargets(settings);
   const sources =
     "targets" in targets ? (await Promise.all([...targets.targets.engines.map(engine), ...targets.targets.gpus.map(gpus)])).flat() : [];
-  return [runtime(nodeVersion), targets.finding, ...sources, ...(await ports(settings)), await scaler(settings.scalerUrl)];
+  const reader = await gpuReader(settings, "targets" in targets ? targets.targets.gpus.length : 0);
+  return [runtime(nodeVersion), targets.finding, ...sources, reader, ...(await ports(settings)), await scaler(settings.scalerUrl)];
 }
 
 /** package.json's engines field, as numbers. */

@@ -65,6 +65,7 @@ describe("doctor", () => {
       expect.stringMatching(/^ok {3}targets .*: 1 engines, 1 GPU pages$/),
       `ok   engine decode-0 http://${host}/vllm: vllm decode page, 447 samples, 22 signals used`,
       `ok   GPUs http://${host}/gpus: 1 GPUs`,
+      expect.stringMatching(/^(ok {2}|warn) {1,}GPU reader: /),
       "ok   metrics: any free port",
       "ok   OTLP gRPC: off",
       "ok   OTLP HTTP: off",

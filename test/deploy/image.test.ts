@@ -27,10 +27,12 @@ describe("deploy/Dockerfile", () => {
     expect(instructions.indexOf("USER 65532:65532")).toBeLessThan(instructions.findIndex((line) => line.startsWith("ENTRYPOINT")));
   });
 
-  it("takes only bundled files into the runtime stage", () => {
+  it("takes only bundled files and koffi into the runtime stage", () => {
     const runtime = instructions.slice(instructions.lastIndexOf("FROM node:24-slim"));
     expect(runtime.filter((line) => line.startsWith("COPY"))).toEqual([
       "COPY --from=build /src/dist /app",
+      "COPY --from=build /src/node_modules/koffi /app/node_modules/koffi",
+      "COPY --from=build /src/node_modules/@koromix /app/node_modules/@koromix",
       "COPY LICENSE package.json package-lock.json /app/",
     ]);
     expect(runtime.filter((line) => line.startsWith("RUN"))).toEqual([]);

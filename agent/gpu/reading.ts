@@ -1,0 +1,55 @@
+import type { GpmName } from "./fields.ts";
+
+/** Figures of one GPU; a name that the driver did not give is missing, never 0. */
+export type GpuFigure =
+  | GpmName
+  | "memoryUsedBytes"
+  | "memoryTotalBytes"
+  | "powerWatts"
+  | "temperatureCelsius"
+  | "memoryTemperatureCelsius"
+  | "smClockHertz"
+  | "memoryClockHertz";
+
+/** One GPU as NVML shows it at one moment. */
+export interface GpuReading {
+  readonly index: number;
+  readonly uuid: string;
+  readonly name: string;
+  readonly figures: Partial<Record<GpuFigure, number>>;
+  /** Cumulative, by reason. */
+  readonly throttleSecondsByReason: Readonly<Record<string, number>>;
+  /** Since the driver was loaded, by kind. */
+  readonly eccErrors: Readonly<Record<string, number>>;
+  readonly remappedRows?: RemappedRows;
+  /** XID events since the reading before. */
+  readonly xid: readonly { readonly xid: number; readonly count: number }[];
+  readonly processes?: readonly GpuProcess[];
+  /** Missing where the GPU knows no MIG. */
+  readonly mig?: boolean;
+  readonly gpm: boolean;
+  /** What should have been there and why it is not, for people. */
+  readonly problems: readonly string[];
+}
+
+export interface RemappedRows {
+  readonly correctable?: number;
+  readonly uncorrectable?: number;
+  readonly pending?: boolean;
+  readonly failed?: boolean;
+}
+
+export interface GpuProcess {
+  readonly pid: number;
+  readonly memoryBytes?: number;
+  /** UID of the Kubernetes pod whose cgroup the process is in. */
+  readonly podUid?: string;
+}
+
+export interface NvmlReading {
+  readonly driver: string;
+  /** Those that could be read, and those that could not and sent XIDs all the same. */
+  readonly gpus: readonly GpuReading[];
+  /** GPUs that are installed and could not be read, with the reason. */
+  readonly lost: readonly string[];
+}
