@@ -126,6 +126,7 @@ export async function runWith<State>(
       if (standing !== "standby") return;
       // Agents and figures are the leader's from now on.
       intake.dismiss();
+      keda.server?.dismiss();
       for (const { policy } of scaler.runners()) metrics.dropPolicy(policy);
     };
     metrics.onCollect(() => ({ agents: intake.agents(), fleet: scaler.fleet(), now: clock() }));
@@ -139,7 +140,7 @@ export async function runWith<State>(
     const watch = await followPolicies({ path: settings.policies, setPolicies, onValidity: metrics.policyFile, log });
     cleanups.push(() => watch.close());
 
-    keda.server = await openKeda(settings, tls.pair(), scaler, metrics, log);
+    keda.server = await openKeda(settings, { scaler, standby, tls: tls.pair(), metrics, log });
     cleanups.push(() => keda.server?.close());
     if (keda.server !== undefined) hooks.onKedaListening?.(keda.server.port);
 
@@ -190,18 +191,23 @@ async function keepJournal(settings: ScalerSettings, log: Log, starts: () => Ret
   });
 }
 
+interface KedaParts {
+  readonly scaler: Scaler;
+  readonly standby: () => boolean;
+  readonly tls: KeyPair | undefined;
+  readonly metrics: ScalerMetrics;
+  readonly log: Log;
+}
+
 async function openKeda(
   { host, kedaPort }: ScalerSettings,
-  tls: KeyPair | undefined,
-  scaler: Scaler,
-  metrics: ScalerMetrics,
-  log: Log,
+  { scaler, standby, tls, metrics, log }: KedaParts,
 ): Promise<KedaServer | undefined> {
   if (kedaPort === undefined) return undefined;
   const known = (name: string): Runner | undefined => scaler.runners().find((runner) => runner.name === name);
   const toKnown = (runner: Runner | undefined) => (runner === undefined ? undefined : { policy: runner.policy, last: runner.last() });
   const server = await startKedaServer({
-    ...{ host, port: kedaPort, tls, clock, answered: metrics.kedaAnswered },
+    ...{ host, port: kedaPort, tls, standby, clock, answered: metrics.kedaAnswered },
     known: (name) => toKnown(known(name)),
   }).catch((error: unknown) => {
     throw new ScalerError(

@@ -131,9 +131,9 @@ describe.skipIf(kubectl === undefined).each(FOLDERS)(`deploy/%s ${needs("kubectl
     });
   });
 
-  it("mounts no token while nothing talks to the API server, and takes no settings from Service variables", () => {
-    for (const { spec } of m.workloads) {
-      expect(spec.template.spec.automountServiceAccountToken).toBe(false);
+  it("mounts a token for the scaler, which asks the API server, and none for agents; takes no settings from Service variables", () => {
+    for (const { kind, spec } of m.workloads) {
+      expect(spec.template.spec.automountServiceAccountToken).toBe(kind === "Deployment");
       expect(spec.template.spec.enableServiceLinks).toBe(false);
     }
     for (const account of m.all.filter((o) => o.kind === "ServiceAccount")) expect(account["automountServiceAccountToken"]).toBe(false);
@@ -147,10 +147,21 @@ describe.skipIf(kubectl === undefined).each(FOLDERS)(`deploy/%s ${needs("kubectl
     }
   });
 
-  it("runs one scaler at a time until there is leader election", () => {
+  it("runs two scalers, the base one, that agree through the lease they may renew, in their own namespace", () => {
     const scaler = only(m.workloads.filter((w) => w.kind === "Deployment"));
-    expect(scaler.spec.replicas).toBe(1);
-    expect(scaler.spec.strategy).toEqual({ type: "Recreate" });
+    expect(scaler.spec.replicas).toBe(folder === "base" ? 1 : 2);
+    expect(scaler.spec.strategy).toEqual({ type: "RollingUpdate" });
+    const { env } = only(scaler.spec.template.spec.containers);
+    expect(env).toContainEqual({ name: "FULCRUM_ACTUATOR", value: "kubernetes" });
+    const lease = env.find((e) => e.name === "FULCRUM_LEASE")?.value;
+    const role = only(m.roles.filter((r) => r.kind === "Role"));
+    expect(role.rules.flatMap((rule) => rule.resourceNames ?? [])).toEqual([lease]);
+    expect(env.find((e) => e.name === "FULCRUM_LEASE_NAMESPACE")?.valueFrom).toEqual({ fieldRef: { fieldPath: "metadata.namespace" } });
+    expect(role.metadata.namespace).toBe(scaler.metadata.namespace);
+    const budget = only(m.all.filter((o) => o.kind === "PodDisruptionBudget"));
+    expect(budget["spec"]).toEqual({ maxUnavailable: 1, selector: { matchLabels: scaler.spec.selector.matchLabels } });
+    // Two replicas must never write one journal.
+    expect(scaler.spec.template.spec.volumes.find((v) => v.name === "journal")).toHaveProperty("emptyDir");
   });
 
   it("runs agents on GPU nodes that an operator named", () => {
@@ -194,12 +205,12 @@ describe.skipIf(kubectl === undefined).each(FOLDERS)(`deploy/%s ${needs("kubectl
 describe.skipIf(kubectl === undefined)(`deploy/overlays/observe ${needs("kubectl")}`, () => {
   const m = kubectl === undefined ? undefined : kustomize(kubectl, "overlays/observe");
 
-  it("cannot act: no rule may write to anything but the lease, events and the status of policies", () => {
+  it("cannot act: no rule may write to anything but the lease", () => {
     const writes = (m?.roles ?? [])
       .flatMap((role) => role.rules)
       .filter((rule) => rule.verbs.some((v) => !["get", "list", "watch"].includes(v)));
     expect(writes.length).toBeGreaterThan(0);
-    expect(new Set(writes.flatMap((rule) => rule.resources))).toEqual(new Set(["leases", "events", "scalingpolicies/status"]));
+    expect(new Set(writes.flatMap((rule) => rule.resources))).toEqual(new Set(["leases"]));
   });
 
   it("brings the ConfigMaps that the pods mount, under their plain names", () => {

@@ -16,6 +16,8 @@ export interface KedaServer {
   readonly port: number;
   /** Tells open streams of what was just decided. */
   decided(): void;
+  /** Another scaler leads from now on: whoever is connected is to come to that one. */
+  dismiss(): void;
   close(): Promise<void>;
 }
 
@@ -24,6 +26,8 @@ export interface KedaOptions {
   readonly port: number;
   readonly tls: KeyPair | undefined;
   readonly known: (policy: string) => Known | undefined;
+  /** True while another scaler leads. */
+  readonly standby: () => boolean;
   readonly clock: () => number;
   readonly answered: (method: string, code: string) => void;
 }
@@ -33,6 +37,7 @@ const MAX_REQUEST_BYTES = 64 * 1024;
 /** One per ScaledObject with an external-push trigger. */
 const MAX_STREAMS = 500;
 const CLOSE_SECONDS = 1;
+const STANDBY: Refused = { code: "UNAVAILABLE", message: "standing by: another scaler leads and knows the counts; connect again" };
 
 type Call = { readonly request: Buffer };
 type Respond = (error: Partial<ServerErrorResponse> | null, response?: Buffer) => void;
@@ -76,30 +81,50 @@ export async function startKedaServer(options: KedaOptions): Promise<KedaServer>
     "grpc.so_reuseport": 0,
   });
   const waiting = new Map<ActiveStream, Subject>();
+  const turnAway = (): void => {
+    waiting.forEach((_, call) => {
+      options.answered("StreamIsActive", STANDBY.code);
+      call.emit("error", toStatus(STANDBY));
+    });
+    waiting.clear();
+    // KEDA keeps one connection for long, and a Service chooses a pod per connection: kept, it would hear of the standby for ever.
+    server.drain(`${bindAddress(options.host)}:${port}`, CLOSE_SECONDS * 1000);
+  };
+  const turnAwayIfStandby = (): void => {
+    // After the answer, which a closing connection still carries.
+    if (options.standby()) setImmediate(turnAway);
+  };
+  const unary = (name: string, handle: (request: Buffer) => Result<Buffer, Refused>) => answering(name, options, handle, turnAwayIfStandby);
   server.addService(SERVICE, {
-    IsActive: unary("IsActive", options, (request) => onRef(request, (subject) => answer(options, subject, activeResponse))),
-    GetMetricSpec: unary("GetMetricSpec", options, (request) => onRef(request, ({ role }) => ok(metricSpecResponse(metricName(role), 1)))),
-    GetMetrics: unary("GetMetrics", options, (request) => getMetrics(options, request)),
-    StreamIsActive: (call: ActiveStream) => open(call, options, waiting),
+    IsActive: unary("IsActive", (request) => onRef(request, (subject) => answer(options, subject, activeResponse))),
+    GetMetricSpec: unary("GetMetricSpec", (request) => onRef(request, ({ role }) => ok(metricSpecResponse(metricName(role), 1)))),
+    GetMetrics: unary("GetMetrics", (request) => getMetrics(options, request)),
+    StreamIsActive: (call: ActiveStream) => {
+      open(call, options, waiting);
+      turnAwayIfStandby();
+    },
   });
   const port = await bind(server, options);
   return {
     port,
     decided: () => waiting.forEach((subject, call) => tellActive(call, subject, options, waiting)),
+    dismiss: turnAway,
     close: () => close(server),
   };
 }
 
-function unary(
+function answering(
   name: string,
   { answered }: KedaOptions,
   handle: (request: Buffer) => Result<Buffer, Refused>,
+  after: () => void,
 ): (call: Call, respond: Respond) => void {
   return (call, respond) => {
     const result = handle(call.request);
     answered(name, result.ok ? "OK" : result.error.code);
     if (result.ok) respond(null, result.value);
     else respond(toStatus(result.error));
+    after();
   };
 }
 
@@ -113,7 +138,13 @@ function onRef(request: Buffer, handle: (subject: Subject) => Result<Buffer, Ref
   return subject.ok ? handle(subject.value) : subject;
 }
 
-function answer({ known, clock }: KedaOptions, subject: Subject, encode: (replicas: number) => Buffer): Result<Buffer, Refused> {
+function answer(
+  { known, clock, standby }: KedaOptions,
+  subject: Subject,
+  encode: (replicas: number) => Buffer,
+): Result<Buffer, Refused> {
+  // What it decided while it led is not what is wanted now.
+  if (standby()) return err(STANDBY);
   const replicas = replicasFor(subject, known(subject.policy), clock());
   return replicas.ok ? ok(encode(replicas.value)) : replicas;
 }
@@ -147,6 +178,7 @@ function open(call: ActiveStream, options: KedaOptions, waiting: Map<ActiveStrea
     call.emit("error", toStatus(refused));
   };
   if (!subject.ok) return refuse(subject.error);
+  if (options.standby()) return refuse(STANDBY);
   if (waiting.size >= MAX_STREAMS) return refuse({ code: "UNAVAILABLE", message: `${MAX_STREAMS} streams wait already` });
   waiting.set(call, subject.value);
   tellActive(call, subject.value, options, waiting);
@@ -159,14 +191,15 @@ function tellActive(call: ActiveStream, subject: Subject, options: KedaOptions, 
   call.write(activeResponse());
 }
 
+const bindAddress = (host: string): string => (host.includes(":") ? `[${host}]` : host);
+
 function bind(server: Server, { host, port, tls }: KedaOptions): Promise<number> {
   const credentials =
     tls === undefined
       ? ServerCredentials.createInsecure()
       : ServerCredentials.createSsl(null, [{ private_key: tls.key, cert_chain: tls.cert }]);
-  const address = host.includes(":") ? `[${host}]` : host;
   return new Promise((resolve, reject) => {
-    server.bindAsync(`${address}:${port}`, credentials, (error, bound) => (error ? reject(error) : resolve(bound)));
+    server.bindAsync(`${bindAddress(host)}:${port}`, credentials, (error, bound) => (error ? reject(error) : resolve(bound)));
   });
 }
 
