@@ -7,6 +7,7 @@ import { DEFAULT_PRIOR, parsePrior } from "./config-prior.ts";
 import { ScalerError, type ScalerSettings } from "./config.ts";
 import type { Prior } from "./decide/controller.types.ts";
 import type { Standing } from "./kube/lease.ts";
+import { emptyFleet } from "./intake/fleet-view.ts";
 import { createIntakeServer, type IntakeOptions, type IntakeServer } from "./intake/server.ts";
 import { openJournal, type Journal } from "./journal/append.ts";
 import type { Log } from "./log.ts";
@@ -129,7 +130,8 @@ export async function runWith<State>(
       keda.server?.dismiss();
       for (const { policy } of scaler.runners()) metrics.dropPolicy(policy);
     };
-    metrics.onCollect(() => ({ agents: intake.agents(), fleet: scaler.fleet(), now: clock() }));
+    // Agents that were sent away report to the leader: here their age would only grow.
+    metrics.onCollect(() => ({ agents: intake.agents(), fleet: standby() ? emptyFleet : scaler.fleet(), now: clock() }));
     cleanups.push(() => scaler.stop());
     const closeSockets = (): void => {
       intake.close();

@@ -138,11 +138,7 @@ function onRef(request: Buffer, handle: (subject: Subject) => Result<Buffer, Ref
   return subject.ok ? handle(subject.value) : subject;
 }
 
-function answer(
-  { known, clock, standby }: KedaOptions,
-  subject: Subject,
-  encode: (replicas: number) => Buffer,
-): Result<Buffer, Refused> {
+function answer({ known, clock, standby }: KedaOptions, subject: Subject, encode: (replicas: number) => Buffer): Result<Buffer, Refused> {
   // What it decided while it led is not what is wanted now.
   if (standby()) return err(STANDBY);
   const replicas = replicasFor(subject, known(subject.policy), clock());

@@ -99,12 +99,18 @@ test("a leader that is deposed sends its agents away", async () => {
   const agent = await connectAgent(`${scaler.ws}/agents`);
   agent.send(hello());
   await agent.next("welcome");
+  agent.send(busy(0));
+  await agent.next("ack");
+  const tellsAge = async (): Promise<boolean> => /^fulcrum_agent_report_age_seconds\{/m.test(await (await scaler.get("/metrics")).text());
+  expect(await tellsAge()).toBe(true);
   server.store.update("leases.coordination.k8s.io", "fulcrum", "fulcrum-scaler", (l) => ({
     ...l,
     spec: { ...l.spec, holderIdentity: "hand" },
   }));
   expect(await agent.closed()).toBe(1012);
   expect([await leads(scaler), await upgrade(`${scaler.url}/agents`)]).toEqual([false, 503]);
+  // It would grow for ever, and be taken for an agent that is gone.
+  expect(await tellsAge()).toBe(false);
 }, 60_000);
 
 test("a kubeconfig that is none is told at the start", async () => {
