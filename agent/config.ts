@@ -30,6 +30,17 @@ export const agentSettingsSchema = z.object({
   port: port.default(9464),
   otlpGrpcPort: optionalPort.default(4317),
   otlpHttpPort: optionalPort.default(4318),
+  /** Where received traces are passed on, unchanged. Over http every format can be; over grpc JSON bodies cannot. */
+  downstreamOtlp: z
+    .url({ protocol: /^(https?|grpcs?)$/, error: "not a collector's address; write for example http://127.0.0.1:4318 or grpc://127.0.0.1:4317" })
+    .optional(),
+  /** Bytes of received traces kept for a downstream that is away or slow. */
+  downstreamQueueBytes: whole
+    .min(64 * 1024)
+    .max(1024 * 1024 * 1024)
+    .default(16 * 1024 * 1024),
+  /** Spans looked into per second; beyond it whole traces are counted and forwarded only. */
+  maxSpansPerSecond: whole.min(1).max(1_000_000).default(2000),
   /** One scrape of every target and one report per interval. */
   interval: durationSetting.default(1),
   /** What reads the GPUs: NVML directly, dcgm-exporter pages of the targets file, or whichever of them can (docs/gpu.md). */

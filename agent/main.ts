@@ -10,6 +10,8 @@ import type { Log } from "./log.ts";
 import { type AgentMetrics, createAgentMetrics } from "./metrics.ts";
 import { createReadiness } from "./readiness.ts";
 import { type Receivers, openReceivers } from "./receive/receivers.ts";
+import type { Forwarder } from "./receive/forwarder.ts";
+import { openForwarder, shownAddress } from "./receive/open-forwarder.ts";
 import { createSpanIntake } from "./receive/span-intake.ts";
 import { createReporter } from "./reporter.ts";
 import { createPageFetcher } from "./scrape/fetch.ts";
@@ -60,7 +62,10 @@ export async function runAgent(
     ...{ period, origin, signal: running, onBug },
   });
   const { link, metrics, reportsDropped } = createLinkWithMetrics(settings, boot, log);
-  const intake = createSpanIntake({ targets: watchlist.targets, now, received: metrics.spansReceived, dropped: metrics.spansDropped });
+  const intake = createSpanIntake({
+    ...{ targets: watchlist.targets, now, maxSpansPerSecond: settings.maxSpansPerSecond },
+    ...{ received: metrics.spansReceived, dropped: metrics.spansDropped, sampledOut: metrics.spansSampledOut },
+  });
   const gpus = createGpus({
     ...{ settings, watchlist, now, origin, scraped: telemetry.scraped, restarted: metrics.gpuReaderRestarted, onBug },
   });
@@ -75,7 +80,9 @@ export async function runAgent(
   const port = await listen(status, host, settings.port, "port");
   // Before the receivers open: spans that came before the targets are known could not be attributed.
   await targets.firstLook();
-  const receivers = await openReceivers(settings, intake, onBug).catch(async (cause: unknown) => {
+  const forward = await createForwarding(settings, metrics);
+  const sink = { intake, onProblem: onBug, ...(forward && { forward }) };
+  const receivers = await openReceivers(settings, sink).catch(async (cause: unknown) => {
     failed.abort();
     await closeServer(status);
     throw cause;
@@ -93,6 +100,7 @@ export async function runAgent(
       sourceReport("targets", settings.targets, targets.health(), at),
       sourceReport("host", node, hostReader.health(), at),
       ...otlpSources(receivers, intake.lastBatch(), at),
+      ...downstreamSource(settings.downstreamOtlp, forward, at),
     ],
     send: link.send,
   });
@@ -102,6 +110,8 @@ export async function runAgent(
   await everyBeat({ period, phase: 0, origin }, running, report);
 
   await Promise.all([closeServer(status), receivers.close()]);
+  // After the receivers: what they took in while closing is forwarded too.
+  await forward?.close(FLUSH_SECONDS);
   report();
   await link.flush(FLUSH_SECONDS);
   linkStop.abort();
@@ -165,3 +175,18 @@ const otlpSources = (receivers: Receivers, lastBatch: number | undefined, at: nu
     up: true,
     ...(lastBatch !== undefined && { age: Math.max(0, at - lastBatch) }),
   }));
+
+async function createForwarding(settings: AgentSettings, metrics: AgentMetrics): Promise<Forwarder | undefined> {
+  const { downstreamOtlp, downstreamQueueBytes: queueBytes } = settings;
+  if (downstreamOtlp === undefined) return undefined;
+  const { spansForwarded: forwarded, forwardDropped: dropped } = metrics;
+  const forward = await openForwarder(downstreamOtlp, { queueBytes, now, random: Math.random, forwarded, dropped });
+  metrics.watchForwardQueue(forward.queuedBytes);
+  return forward;
+}
+
+/** The downstream collector, once it was tried: one that was sent nothing yet is neither up nor down. */
+function downstreamSource(address: string | undefined, forward: Forwarder | undefined, at: number): SourceReport[] {
+  const health = forward?.health() ?? unknown;
+  return address === undefined || health.state === "unknown" ? [] : [sourceReport("otlp", shownAddress(address), health, at)];
+}

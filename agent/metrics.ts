@@ -1,4 +1,5 @@
 import type { NodeReport } from "../wire/messages.ts";
+import type { ForwardDropReason } from "./receive/forwarder.ts";
 import { SPAN_DROP_REASONS, type SpanDropReason, type Transport } from "./receive/span-intake.ts";
 import { createGpuMetrics } from "./metrics-gpus.ts";
 import { createPoolMetrics } from "./metrics-pools.ts";
@@ -11,6 +12,11 @@ export interface AgentMetrics {
   apply(report: NodeReport, events: readonly GpuEvents[]): void;
   spansReceived(transport: Transport, spans: number): void;
   spansDropped(reason: SpanDropReason, spans: number): void;
+  spansSampledOut(spans: number): void;
+  spansForwarded(spans: number): void;
+  forwardDropped(reason: ForwardDropReason, spans: number): void;
+  /** From now on the page shows how much waits for the downstream collector. */
+  watchForwardQueue(bytes: () => number): void;
   reportsAcknowledged(reports: number): void;
   reportsDropped(reports: number): void;
   gpuReaderRestarted(reason: RestartReason): void;
@@ -32,12 +38,18 @@ export function createAgentMetrics(linkUp: () => boolean): AgentMetrics {
   };
   const received = factory.counter("fulcrum_spans_received_total");
   const dropped = factory.counter("fulcrum_spans_dropped_total");
+  const sampledOut = factory.counter("fulcrum_spans_sampled_out_total");
+  const sampled = factory.gauge("fulcrum_spans_sampled_ratio");
+  const forwarded = factory.counter("fulcrum_spans_forwarded_total");
+  const forwardDropped = factory.counter("fulcrum_spans_forward_dropped_total");
+  const queueBytes = factory.gauge("fulcrum_forward_queue_bytes");
+  let queued: (() => number) | undefined;
   const sent = factory.counter("fulcrum_reports_sent_total");
   const lost = factory.counter("fulcrum_reports_dropped_total");
   const restarts = factory.counter("fulcrum_gpu_reader_restarts_total");
   const link = factory.gauge("fulcrum_link_up");
   // prom-client starts a gauge without labels at 0, which would be a measurement nobody made.
-  for (const gauge of Object.values(host)) gauge.remove();
+  for (const gauge of [...Object.values(host), sampled, queueBytes]) gauge.remove();
   // From zero, so that the first event is visible as an increase.
   for (const transport of ["grpc", "http"]) received.inc({ transport }, 0);
   for (const reason of SPAN_DROP_REASONS) dropped.inc({ reason }, 0);
@@ -55,6 +67,9 @@ export function createAgentMetrics(linkUp: () => boolean): AgentMetrics {
         if (missing !== undefined) missingSignals.set({ source, target }, missing);
         if (age !== undefined) sourceAge.set({ source, target }, age);
       }
+      // Without spans there is nothing that a share could be of.
+      if (report.spans.received > 0) sampled.set(report.spans.sampled ?? 1);
+      else sampled.remove();
       for (const field of ["memoryUsedBytes", "memoryTotalBytes", "load1"] as const) {
         const value = report.host[field];
         if (value === undefined) host[field].remove();
@@ -63,11 +78,16 @@ export function createAgentMetrics(linkUp: () => boolean): AgentMetrics {
     },
     spansReceived: (transport, spans) => received.inc({ transport }, spans),
     spansDropped: (reason, spans) => dropped.inc({ reason }, spans),
+    spansSampledOut: (spans) => sampledOut.inc(spans),
+    spansForwarded: (spans) => forwarded.inc(spans),
+    forwardDropped: (reason, spans) => forwardDropped.inc({ reason }, spans),
+    watchForwardQueue: (bytes) => (queued = bytes),
     reportsAcknowledged: (reports) => sent.inc(reports),
     reportsDropped: (reports) => lost.inc(reports),
     gpuReaderRestarted: (reason) => restarts.inc({ reason }),
     page() {
       link.set(linkUp() ? 1 : 0);
+      if (queued !== undefined) queueBytes.set(queued());
       return factory.registry.metrics();
     },
   };

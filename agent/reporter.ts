@@ -69,7 +69,7 @@ export function createReporter(options: ReporterOptions): () => void {
         ),
         ...readers.map((g) => sourceReport("gpu", g.target, g.health(), now)),
       ],
-      spans: { received: spans.received, dropped: spans.dropped },
+      spans: { received: spans.received, dropped: spans.dropped, ...(spans.sampled < 1 && { sampled: spans.sampled }) },
       host: host(),
       agent: {
         cpuSeconds: Math.max(0, cpu - lastCpu) + child.cpuSeconds,

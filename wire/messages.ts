@@ -162,7 +162,12 @@ export const nodeReportSchema = z.object({
   requestsDropped: count,
   sources: z.array(source).max(1024),
   /** Spans received in this interval, and spans refused by a limit. */
-  spans: z.object({ received: count, dropped: count }),
+  spans: z.object({
+    received: count,
+    dropped: count,
+    /** Share of the received spans that `requests` and the pools' `spans` come from; missing = all of them. */
+    sampled: z.number().min(0).max(1).optional(),
+  }),
   host: z.object({
     load1: finite.optional(),
     memoryUsedBytes: finite.optional(),

@@ -2,29 +2,30 @@ import { type IncomingMessage, type Server, type ServerResponse, createServer } 
 import { decodeTracesJson } from "../../core/otlp/json.ts";
 import { decodeTraces } from "../../core/otlp/protobuf.ts";
 import { exportResponse, exportResponseJson, statusBody, statusBodyJson } from "./export-response.ts";
+import { JSON_TYPE, PROTOBUF } from "./content-types.ts";
 import { MAX_BODY_BYTES, readBody } from "./http-body.ts";
-import type { SpanIntake } from "./span-intake.ts";
+import { type TraceSink, spansOf } from "./trace-sink.ts";
 
 /** Bodies being read at once; with the body limit this bounds memory. Exporters retry on 503. */
-const MAX_CONCURRENT = 32;
-
-const PROTOBUF = "application/x-protobuf";
-const JSON_TYPE = "application/json";
+const MAX_CONCURRENT = 16;
+/** An engine holds one or two connections, and a node has tens of engines. */
+const MAX_CONNECTIONS = 512;
 
 /** OTLP/HTTP receiver: POST /v1/traces in protobuf or JSON, gzip or plain, answered in the request's own format. */
-export function createOtlpHttpServer(intake: SpanIntake, onProblem: (cause: unknown) => void): Server {
+export function createOtlpHttpServer(sink: TraceSink): Server {
   let active = 0;
   // Node looks for overdue requests every 30 s by default, which would make the timeouts below meaningless.
   const server = createServer({ connectionsCheckingInterval: 1000 }, (request, response) => {
     if (active >= MAX_CONCURRENT) {
       request.resume();
+      sink.intake.refuse("overload");
       response.setHeader("retry-after", "1");
       return refuse(request, response, 503, 8, `more than ${MAX_CONCURRENT} requests at once`);
     }
     active++;
-    handle(request, response, intake)
+    handle(request, response, sink)
       .catch((cause: unknown) => {
-        onProblem(cause);
+        sink.onProblem(cause);
         response.destroy();
       })
       .finally(() => active--);
@@ -32,10 +33,18 @@ export function createOtlpHttpServer(intake: SpanIntake, onProblem: (cause: unkn
   // A sender that drips its headers or body is cut off; exporters give up after 10 s themselves.
   server.headersTimeout = 5000;
   server.requestTimeout = 10_000;
+  server.maxConnections = MAX_CONNECTIONS;
+  // What is no HTTP, or never comes to the end of its headers, is no request; it is counted all the same.
+  server.on("clientError", (cause: NodeJS.ErrnoException, socket) => {
+    if (cause.code === "ECONNRESET" || !socket.writable) return socket.destroy();
+    const late = cause.code === "ERR_HTTP_REQUEST_TIMEOUT";
+    sink.intake.refuse(late ? "broken-off" : "malformed");
+    socket.end(`HTTP/1.1 ${late ? "408 Request Timeout" : "400 Bad Request"}\r\nconnection: close\r\n\r\n`);
+  });
   return server;
 }
 
-async function handle(request: IncomingMessage, response: ServerResponse, intake: SpanIntake): Promise<void> {
+async function handle(request: IncomingMessage, response: ServerResponse, { intake, forward }: TraceSink): Promise<void> {
   if ((request.url ?? "").split("?", 1)[0] !== "/v1/traces") return refuse(request, response, 404, 12, "only /v1/traces is served here");
   if (request.method !== "POST") {
     response.setHeader("allow", "POST");
@@ -47,16 +56,20 @@ async function handle(request: IncomingMessage, response: ServerResponse, intake
 
   const body = await readBody(request, MAX_BODY_BYTES);
   if (!body.ok) {
-    intake.refuse(body.error.code === "too-large" ? "too-large" : "malformed");
-    const status = { "too-large": 413, "unsupported-encoding": 415, broken: 400 }[body.error.code];
+    const { code } = body.error;
+    intake.refuse(code === "too-large" || code === "broken-off" ? code : "malformed");
+    const status = { "too-large": 413, "unsupported-encoding": 415, broken: 400, "broken-off": 400 }[code];
     return refuse(request, response, status, 3, body.error.message);
   }
-  const batch = type === JSON_TYPE ? decodeTracesJson(body.value.toString("utf8")) : decodeTraces(body.value);
+  const { message: bytes } = body.value;
+  const keep = intake.keep();
+  const batch = type === JSON_TYPE ? decodeTracesJson(bytes.toString("utf8"), undefined, keep) : decodeTraces(bytes, undefined, keep);
   if (!batch.ok) {
     intake.refuse("malformed");
     return refuse(request, response, 400, 3, `not an ExportTraceServiceRequest: ${batch.error.message}`);
   }
   intake.accept(batch.value, "http");
+  forward?.offer({ ...body.value, contentType: type, spans: spansOf(batch.value) });
   const { dropped } = batch.value;
   const message = `${dropped} spans are over the receiver's limits`;
   reply(response, 200, type, type === JSON_TYPE ? exportResponseJson(dropped, message) : exportResponse(dropped, message));

@@ -8,7 +8,8 @@ import type { RequestHalf } from "../../wire/messages.ts";
 export type PoolSpans = Readonly<Partial<Record<DistributionName, Distribution>>>;
 
 export interface SpanSummary {
-  add(half: RequestHalf): void;
+  /** `weight`: how many requests this one stands for. */
+  add(half: RequestHalf, weight: number): void;
   /** What was added since the last drain, by pool key. */
   drain(): ReadonlyMap<string, PoolSpans>;
 }
@@ -20,14 +21,14 @@ export interface SpanSummary {
 export function createSpanSummary(): SpanSummary {
   let pools = new Map<string, Map<DistributionName, SketchBuilder>>();
   return {
-    add(half) {
+    add(half, requests) {
       const key = poolKey(half);
       const pool = pools.get(key) ?? new Map<DistributionName, SketchBuilder>();
       pools.set(key, pool);
       for (const { name, value, weight } of measures(half)) {
         const sketch = pool.get(name) ?? createSketch();
         pool.set(name, sketch);
-        sketch.add(value, weight);
+        sketch.add(value, weight * requests);
       }
     },
     drain() {

@@ -5,6 +5,7 @@ import {
   isSpanId,
   toResource,
   type AttributeValue,
+  type KeepTrace,
   type OtlpError,
   type ResourceSpans,
   type Span,
@@ -13,7 +14,7 @@ import {
 } from "./trace.ts";
 
 /** ExportTraceServiceRequest from OTLP/JSON: hex ids, 64-bit integers as strings or numbers, enums as integers. */
-export function decodeTracesJson(text: string, limits: TraceLimits = DEFAULT_TRACE_LIMITS): Result<TraceBatch, OtlpError> {
+export function decodeTracesJson(text: string, limits: TraceLimits = DEFAULT_TRACE_LIMITS, keep?: KeepTrace): Result<TraceBatch, OtlpError> {
   if (text.length > limits.size)
     return err({ code: "too-large", offset: 0, message: `${text.length} characters, at most ${limits.size} are read` });
   let document: unknown;
@@ -24,20 +25,21 @@ export function decodeTracesJson(text: string, limits: TraceLimits = DEFAULT_TRA
   }
   const root = record(document);
   if (root === undefined) return err({ code: "malformed", offset: 0, message: "an object with resourceSpans is expected" });
-  const tally: Tally = { spans: 0, dropped: 0 };
+  const tally: Tally = { spans: 0, dropped: 0, sampledOut: 0 };
   const resources: ResourceSpans[] = [];
-  for (const item of list(root["resourceSpans"])) resources.push(readResourceSpans(item, tally, limits));
+  for (const item of list(root["resourceSpans"])) resources.push(readResourceSpans(item, tally, limits, keep));
   return ok({ resources, ...tally });
 }
 
 interface Tally {
   spans: number;
   dropped: number;
+  sampledOut: number;
 }
 
 type Json = Readonly<Record<string, unknown>>;
 
-function readResourceSpans(item: unknown, tally: Tally, limits: TraceLimits): ResourceSpans {
+function readResourceSpans(item: unknown, tally: Tally, limits: TraceLimits, keep: KeepTrace | undefined): ResourceSpans {
   const node = record(item) ?? {};
   const attributes = readAttributes(record(node["resource"])?.["attributes"], undefined, limits);
   const spans: Span[] = [];
@@ -45,7 +47,12 @@ function readResourceSpans(item: unknown, tally: Tally, limits: TraceLimits): Re
     const scopeSpans = record(scopeItem) ?? {};
     const scope = text(record(scopeSpans["scope"])?.["name"]) ?? "";
     for (const spanItem of list(scopeSpans["spans"])) {
-      const span = tally.spans < limits.spans ? readSpan(record(spanItem) ?? {}, scope, limits) : undefined;
+      const node = record(spanItem) ?? {};
+      if (keep !== undefined && !keep(hex(node["traceId"]))) {
+        tally.sampledOut++;
+        continue;
+      }
+      const span = tally.spans < limits.spans ? readSpan(node, scope, limits) : undefined;
       if (span === undefined || !isPlaced(span)) tally.dropped++;
       else {
         tally.spans++;

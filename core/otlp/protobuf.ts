@@ -6,6 +6,7 @@ import {
   isSpanId,
   toResource,
   type AttributeValue,
+  type KeepTrace,
   type OtlpError,
   type ResourceSpans,
   type Span,
@@ -17,15 +18,19 @@ import {
  * ExportTraceServiceRequest from protobuf bytes (opentelemetry/proto/trace/v1/trace.proto), only the fields we use. Bytes that are not protobuf
  * are an error with an offset; a span that cannot be used is dropped and counted.
  */
-export function decodeTraces(bytes: Uint8Array, limits: TraceLimits = DEFAULT_TRACE_LIMITS): Result<TraceBatch, OtlpError> {
+export function decodeTraces(
+  bytes: Uint8Array,
+  limits: TraceLimits = DEFAULT_TRACE_LIMITS,
+  keep?: KeepTrace,
+): Result<TraceBatch, OtlpError> {
   if (bytes.length > limits.size)
     return err({ code: "too-large", offset: 0, message: `${bytes.length} bytes, at most ${limits.size} are read` });
   const reader = createProtoReader(bytes);
-  const tally: Tally = { spans: 0, dropped: 0 };
+  const tally: Tally = { spans: 0, dropped: 0, sampledOut: 0 };
   const resources: ResourceSpans[] = [];
   while (reader.more()) {
     const tag = reader.tag();
-    if (tag === RESOURCE_SPANS) resources.push(readResourceSpans(reader, tally, limits));
+    if (tag === RESOURCE_SPANS) resources.push(readResourceSpans(reader, tally, limits, keep));
     else reader.skip(tag);
   }
   if (reader.failure !== undefined) return err({ code: "malformed", ...reader.failure });
@@ -35,6 +40,7 @@ export function decodeTraces(bytes: Uint8Array, limits: TraceLimits = DEFAULT_TR
 interface Tally {
   spans: number;
   dropped: number;
+  sampledOut: number;
 }
 
 /** Field numbers of trace.proto, resource.proto and common.proto as tags: number · 8 + wire type (0 varint, 1 64-bit, 2 bytes). */
@@ -52,14 +58,14 @@ const KEY = 10;
 const VALUE = 18;
 const ANY = { text: 10, bool: 16, int: 24, double: 33 } as const;
 
-function readResourceSpans(reader: ProtoReader, tally: Tally, limits: TraceLimits): ResourceSpans {
+function readResourceSpans(reader: ProtoReader, tally: Tally, limits: TraceLimits, keep: KeepTrace | undefined): ResourceSpans {
   const attributes = new Map<string, AttributeValue>();
   const spans: Span[] = [];
   const outer = reader.enter();
   while (reader.more()) {
     const tag = reader.tag();
     if (tag === RESOURCE) readResource(reader, attributes, limits);
-    else if (tag === SCOPE_SPANS) readScopeSpans(reader, spans, tally, limits);
+    else if (tag === SCOPE_SPANS) readScopeSpans(reader, spans, tally, limits, keep);
     else reader.skip(tag);
   }
   reader.leave(outer);
@@ -76,7 +82,13 @@ function readResource(reader: ProtoReader, attributes: Map<string, AttributeValu
   reader.leave(outer);
 }
 
-function readScopeSpans(reader: ProtoReader, spans: Span[], tally: Tally, limits: TraceLimits): void {
+function readScopeSpans(
+  reader: ProtoReader,
+  spans: Span[],
+  tally: Tally,
+  limits: TraceLimits,
+  keep: KeepTrace | undefined,
+): void {
   const own: Omit<Span, "scope">[] = [];
   let scope = "";
   const outer = reader.enter();
@@ -88,8 +100,9 @@ function readScopeSpans(reader: ProtoReader, spans: Span[], tally: Tally, limits
       tally.dropped++;
       reader.skip(tag);
     } else {
-      const span = readSpan(reader, limits);
-      if (isPlaced(span)) {
+      const span = readSpan(reader, limits, keep);
+      if (span === undefined) tally.sampledOut++;
+      else if (isPlaced(span)) {
         tally.spans++;
         own.push(span);
       } else tally.dropped++;
@@ -112,15 +125,21 @@ function readScopeName(reader: ProtoReader): string {
   return name;
 }
 
-function readSpan(reader: ProtoReader, limits: TraceLimits): Omit<Span, "scope"> {
+/** undefined = outside the sample; the id comes first in every writer we know, so the rest is not read. */
+function readSpan(reader: ProtoReader, limits: TraceLimits, keep: KeepTrace | undefined): Omit<Span, "scope"> | undefined {
   const span = { traceId: "", spanId: "", name: "", kind: 0, start: 0, end: 0, error: false };
   const attributes = new Map<string, AttributeValue>();
   let parent = "";
   const outer = reader.enter();
   while (reader.more()) {
     const tag = reader.tag();
-    if (tag === SPAN.trace) span.traceId = reader.hex();
-    else if (tag === SPAN.id) span.spanId = reader.hex();
+    if (tag === SPAN.trace) {
+      span.traceId = reader.hex();
+      if (keep === undefined || keep(span.traceId)) continue;
+      reader.leave(outer);
+      return undefined;
+    }
+    if (tag === SPAN.id) span.spanId = reader.hex();
     else if (tag === SPAN.parent) parent = reader.hex();
     else if (tag === SPAN.name) span.name = reader.text();
     else if (tag === SPAN.kind) span.kind = reader.varint();

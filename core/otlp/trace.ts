@@ -9,7 +9,12 @@ export interface TraceBatch {
   readonly spans: number;
   /** Spans left out: over the limit, or without a valid trace id, span id or time. */
   readonly dropped: number;
+  /** Spans counted but not looked into: their trace is outside the sample. */
+  readonly sampledOut: number;
 }
+
+/** Head sampling: whether this trace (lowercase hex) is looked into. */
+export type KeepTrace = (traceId: string) => boolean;
 
 export interface ResourceSpans {
   readonly service?: string;
