@@ -9,7 +9,7 @@ export type PoolSpans = Readonly<Partial<Record<DistributionName, Distribution>>
 
 export interface SpanSummary {
   /** `weight`: how many requests this one stands for. */
-  add(half: RequestHalf, weight: number): void;
+  add(half: RequestHalf, weight?: number): void;
   /** What was added since the last drain, by pool key. */
   drain(): ReadonlyMap<string, PoolSpans>;
 }
@@ -21,7 +21,7 @@ export interface SpanSummary {
 export function createSpanSummary(): SpanSummary {
   let pools = new Map<string, Map<DistributionName, SketchBuilder>>();
   return {
-    add(half, requests) {
+    add(half, requests = 1) {
       const key = poolKey(half);
       const pool = pools.get(key) ?? new Map<DistributionName, SketchBuilder>();
       pools.set(key, pool);

@@ -34,13 +34,15 @@ beforeEach(async () => {
   const intake = createSpanIntake({
     targets: () => targets,
     now: () => 7,
+    maxSpansPerSecond: 1e9,
+    sampledOut: () => undefined,
     received: (transport, n) => received.set(transport, (received.get(transport) ?? 0) + n),
     dropped: (reason, n) => dropped.set(reason, (dropped.get(reason) ?? 0) + n),
   });
   const onBug = (cause: unknown): void => {
     throw cause;
   };
-  const receivers = await openReceivers({ host: "127.0.0.1", otlpGrpcPort: 0, otlpHttpPort: 0 }, intake, onBug);
+  const receivers = await openReceivers({ host: "127.0.0.1", otlpGrpcPort: 0, otlpHttpPort: 0 }, { intake, onProblem: onBug });
   f = { intake, receivers, received, dropped };
 });
 afterEach(() => f.receivers.close());
@@ -180,7 +182,7 @@ describe("the OTLP/HTTP receiver", () => {
     await new Promise<void>((resolve) => socket.once("connect", resolve));
     socket.write("POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{");
     socket.resetAndDestroy();
-    await until("the broken body to be counted", () => f.dropped.get("malformed") === 1);
+    await until("the broken body to be counted", () => f.dropped.get("broken-off") === 1);
     expect((await post(`{"resourceSpans":[]}`, { "content-type": "application/json" })).status).toBe(200);
   });
 });

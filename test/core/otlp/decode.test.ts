@@ -89,7 +89,7 @@ describe("hostile bytes", () => {
     refused(10, 5, 18);
     refused(11);
     refused(...new Array<number>(12).fill(0x80));
-    expect(decodeTraces(new Uint8Array())).toEqual({ ok: true, value: { resources: [], spans: 0, dropped: 0 } });
+    expect(decodeTraces(new Uint8Array())).toEqual({ ok: true, value: { resources: [], spans: 0, dropped: 0, sampledOut: 0 } });
   });
 });
 

@@ -17,7 +17,7 @@ function span(name: string, attributes: Record<string, AttributeValue>, more: Pa
   return { ...base, name, attributes: new Map(Object.entries(attributes)), ...more };
 }
 
-const batch = (...spans: Span[]): TraceBatch => ({ resources: [toResource(new Map(), spans)], spans: spans.length, dropped: 0 });
+const batch = (...spans: Span[]): TraceBatch => ({ resources: [toResource(new Map(), spans)], spans: spans.length, dropped: 0, sampledOut: 0 });
 
 describe("vLLM request spans", () => {
   const prefill = halves("otlp-vllm-main-2026-08-prefill.json");
@@ -88,7 +88,7 @@ describe("SGLang request trees", () => {
     const whole = batchOf(name);
     const assembler = createHalfAssembler();
     const out = whole.resources.flatMap((resource) =>
-      resource.spans.flatMap((s) => assembler.add({ resources: [{ ...resource, spans: [s] }], spans: 1, dropped: 0 })),
+      resource.spans.flatMap((s) => assembler.add({ resources: [{ ...resource, spans: [s] }], spans: 1, dropped: 0, sampledOut: 0 })),
     );
     expect(out).toEqual(halves(name));
     expect(assembler.pending()).toBe(0);
