@@ -179,10 +179,7 @@ function statusWithRetry(seconds: number, nanos: number): Buffer {
   const field = (tag: number, content: Buffer): Buffer => Buffer.concat([Buffer.from([tag, content.length]), content]);
   const nanoBytes = [0, 7, 14, 21, 28].map((shift, i) => ((nanos >>> shift) & 127) | (i < 4 ? 128 : 0));
   const duration = Buffer.from([0x08, seconds, 0x10, ...nanoBytes]);
-  const any = Buffer.concat([
-    field(0x0a, Buffer.from("type.googleapis.com/google.rpc.RetryInfo")),
-    field(0x12, field(0x0a, duration)),
-  ]);
+  const any = Buffer.concat([field(0x0a, Buffer.from("type.googleapis.com/google.rpc.RetryInfo")), field(0x12, field(0x0a, duration))]);
   return Buffer.concat([Buffer.from([0x08, 8]), field(0x1a, any)]);
 }
 
@@ -208,7 +205,10 @@ describe("answers", () => {
 
 describe("the queue", () => {
   it("loses nothing uncounted and never exceeds its bytes, whatever is done to it", () => {
-    const step = fc.oneof(fc.nat(3000).map((size) => ({ op: "push", size })), fc.constantFrom({ op: "shift" }, { op: "back" }));
+    const step = fc.oneof(
+      fc.nat(3000).map((size) => ({ op: "push", size })),
+      fc.constantFrom({ op: "shift" }, { op: "back" }),
+    );
     fc.assert(
       fc.property(fc.array(step, { maxLength: 300 }), (steps) => {
         const queue = createForwardQueue(10_000);
