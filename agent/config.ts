@@ -32,7 +32,10 @@ export const agentSettingsSchema = z.object({
   otlpHttpPort: optionalPort.default(4318),
   /** Where received traces are passed on, unchanged. Over http every format can be; over grpc JSON bodies cannot. */
   downstreamOtlp: z
-    .url({ protocol: /^(https?|grpcs?)$/, error: "not a collector's address; write for example http://127.0.0.1:4318 or grpc://127.0.0.1:4317" })
+    .url({
+      protocol: /^(https?|grpcs?)$/,
+      error: "not a collector's address; write for example http://127.0.0.1:4318 or grpc://127.0.0.1:4317",
+    })
     .optional(),
   /** Bytes of received traces kept for a downstream that is away or slow. */
   downstreamQueueBytes: whole

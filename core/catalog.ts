@@ -133,7 +133,12 @@ export const CATALOG = [
   counter("fulcrum_spans_sampled_out_total", "Spans counted and not looked into: over the rate limit, by whole traces.", [], agent),
   gauge("fulcrum_spans_sampled_ratio", "Share of the last interval's spans that was looked into.", [], agent),
   counter("fulcrum_spans_forwarded_total", "Spans the downstream collector accepted.", [], agent),
-  counter("fulcrum_spans_forward_dropped_total", "Spans received and not passed on to the downstream collector, by reason.", ["reason"], agent),
+  counter(
+    "fulcrum_spans_forward_dropped_total",
+    "Spans received and not passed on to the downstream collector, by reason.",
+    ["reason"],
+    agent,
+  ),
   gauge("fulcrum_forward_queue_bytes", "Received traces waiting for the downstream collector.", [], agent),
   counter("fulcrum_reports_sent_total", "Node reports the scaler has acknowledged.", [], agent),
   counter("fulcrum_reports_dropped_total", "Node reports that left the outbox unsent because it was full.", [], agent),

@@ -14,7 +14,11 @@ import {
 } from "./trace.ts";
 
 /** ExportTraceServiceRequest from OTLP/JSON: hex ids, 64-bit integers as strings or numbers, enums as integers. */
-export function decodeTracesJson(text: string, limits: TraceLimits = DEFAULT_TRACE_LIMITS, keep?: KeepTrace): Result<TraceBatch, OtlpError> {
+export function decodeTracesJson(
+  text: string,
+  limits: TraceLimits = DEFAULT_TRACE_LIMITS,
+  keep?: KeepTrace,
+): Result<TraceBatch, OtlpError> {
   if (text.length > limits.size)
     return err({ code: "too-large", offset: 0, message: `${text.length} characters, at most ${limits.size} are read` });
   let document: unknown;

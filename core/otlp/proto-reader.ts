@@ -1,3 +1,5 @@
+import { readText } from "./text-cache.ts";
+
 /**
  * A bounds-checked reader of the protobuf wire format. It never throws and never reads past the message it is in: the first thing that does not
  * fit is remembered in `failure`, after which `more` is false and every read answers 0 or "". So decoders are plain loops.
@@ -22,8 +24,7 @@ export interface ProtoReader {
   readonly failure: { readonly offset: number; readonly message: string } | undefined;
 }
 
-const utf8 = new TextDecoder();
-const HEX = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, "0"));
+const DIGITS = "0123456789abcdef";
 const TWO_32 = 2 ** 32;
 const TWO_28 = 2 ** 28;
 
@@ -40,6 +41,12 @@ export function createProtoReader(bytes: Uint8Array): ProtoReader {
   };
   const has = (n: number): boolean => failure === undefined && at + n <= limit;
   const varint = (): number => {
+    // Nearly all tags, lengths and enums are one byte.
+    const first = at < limit ? (bytes[at] ?? 0) : 128;
+    if (first < 128 && failure === undefined) {
+      at++;
+      return first;
+    }
     let value = 0;
     let factor = 1;
     for (let i = 0; i < 10; i++) {
@@ -119,14 +126,13 @@ export function createProtoReader(bytes: Uint8Array): ProtoReader {
       const n = length();
       const start = at;
       at += n;
-      return decodeText(bytes, start, at);
+      return readText(bytes, start, at);
     },
     hex() {
       const n = length();
-      let out = "";
-      for (let i = at; i < at + n; i++) out += HEX[bytes[i] ?? 0];
+      const start = at;
       at += n;
-      return out;
+      return toHex(bytes, start, at);
     },
     get failure() {
       return failure;
@@ -139,14 +145,25 @@ function fromParts(low: number, middle: number, high: number): number {
   return -(((255 - high) * TWO_28 + (TWO_28 - 1 - middle)) * TWO_28 + (TWO_28 - 1 - low) + 1);
 }
 
-/** Names and keys are short ASCII: building them here is several times faster than TextDecoder, which takes over otherwise. */
-function decodeText(bytes: Uint8Array, start: number, end: number): string {
-  if (end - start > 64) return utf8.decode(bytes.subarray(start, end));
-  let out = "";
-  for (let i = start; i < end; i++) {
+/** Longest id is a trace id's 16 bytes; a longer field is no id, and is read whole only to be refused. */
+const hexUnits = new Array<number>(32).fill(0);
+
+function toHex(bytes: Uint8Array, start: number, end: number): string {
+  if (end - start !== 16) return shortHex(bytes, start, end);
+  for (let i = start, to = 0; i < end; i++) {
     const b = bytes[i] ?? 0;
-    if (b > 127) return utf8.decode(bytes.subarray(start, end));
-    out += String.fromCharCode(b);
+    hexUnits[to++] = DIGITS.charCodeAt(b >> 4);
+    hexUnits[to++] = DIGITS.charCodeAt(b & 15);
   }
-  return out;
+  return String.fromCharCode.apply(null, hexUnits);
+}
+
+function shortHex(bytes: Uint8Array, start: number, end: number): string {
+  const units: number[] = [];
+  // An id that is too long stays too long when cut behind that.
+  for (let i = start; i < Math.min(end, start + 17); i++) {
+    const b = bytes[i] ?? 0;
+    units.push(DIGITS.charCodeAt(b >> 4), DIGITS.charCodeAt(b & 15));
+  }
+  return String.fromCharCode.apply(null, units);
 }

@@ -37,6 +37,9 @@ export function decodeTraces(
   return ok({ resources, ...tally });
 }
 
+/** A span while it is read; written to in place, because copies of it were a fifth of the decoder's time. */
+type Draft = { -readonly [K in keyof Span]: Span[K] };
+
 interface Tally {
   spans: number;
   dropped: number;
@@ -60,7 +63,7 @@ const ANY = { text: 10, bool: 16, int: 24, double: 33 } as const;
 
 function readResourceSpans(reader: ProtoReader, tally: Tally, limits: TraceLimits, keep: KeepTrace | undefined): ResourceSpans {
   const attributes = new Map<string, AttributeValue>();
-  const spans: Span[] = [];
+  const spans: Draft[] = [];
   const outer = reader.enter();
   while (reader.more()) {
     const tag = reader.tag();
@@ -82,14 +85,8 @@ function readResource(reader: ProtoReader, attributes: Map<string, AttributeValu
   reader.leave(outer);
 }
 
-function readScopeSpans(
-  reader: ProtoReader,
-  spans: Span[],
-  tally: Tally,
-  limits: TraceLimits,
-  keep: KeepTrace | undefined,
-): void {
-  const own: Omit<Span, "scope">[] = [];
+function readScopeSpans(reader: ProtoReader, spans: Draft[], tally: Tally, limits: TraceLimits, keep: KeepTrace | undefined): void {
+  const first = spans.length;
   let scope = "";
   const outer = reader.enter();
   while (reader.more()) {
@@ -104,13 +101,16 @@ function readScopeSpans(
       if (span === undefined) tally.sampledOut++;
       else if (isPlaced(span)) {
         tally.spans++;
-        own.push(span);
+        spans.push(span);
       } else tally.dropped++;
     }
   }
   reader.leave(outer);
   // The scope may stand behind its spans: protobuf fields have no order.
-  for (const span of own) spans.push({ ...span, scope });
+  for (let i = first; i < spans.length; i++) {
+    const span = spans[i];
+    if (span !== undefined) span.scope = scope;
+  }
 }
 
 function readScopeName(reader: ProtoReader): string {
@@ -126,10 +126,9 @@ function readScopeName(reader: ProtoReader): string {
 }
 
 /** undefined = outside the sample; the id comes first in every writer we know, so the rest is not read. */
-function readSpan(reader: ProtoReader, limits: TraceLimits, keep: KeepTrace | undefined): Omit<Span, "scope"> | undefined {
-  const span = { traceId: "", spanId: "", name: "", kind: 0, start: 0, end: 0, error: false };
+function readSpan(reader: ProtoReader, limits: TraceLimits, keep: KeepTrace | undefined): Draft | undefined {
   const attributes = new Map<string, AttributeValue>();
-  let parent = "";
+  const span: Draft = { traceId: "", spanId: "", name: "", scope: "", kind: 0, start: 0, end: 0, attributes, error: false };
   const outer = reader.enter();
   while (reader.more()) {
     const tag = reader.tag();
@@ -140,7 +139,7 @@ function readSpan(reader: ProtoReader, limits: TraceLimits, keep: KeepTrace | un
       return undefined;
     }
     if (tag === SPAN.id) span.spanId = reader.hex();
-    else if (tag === SPAN.parent) parent = reader.hex();
+    else if (tag === SPAN.parent) readParent(reader, span);
     else if (tag === SPAN.name) span.name = reader.text();
     else if (tag === SPAN.kind) span.kind = reader.varint();
     else if (tag === SPAN.start) span.start = reader.fixed64() / 1e9;
@@ -150,7 +149,12 @@ function readSpan(reader: ProtoReader, limits: TraceLimits, keep: KeepTrace | un
     else reader.skip(tag);
   }
   reader.leave(outer);
-  return { ...span, attributes, ...(isSpanId(parent) ? { parentSpanId: parent } : {}) };
+  return span;
+}
+
+function readParent(reader: ProtoReader, span: Draft): void {
+  const parent = reader.hex();
+  if (isSpanId(parent)) span.parentSpanId = parent;
 }
 
 function readStatus(reader: ProtoReader): boolean {
