@@ -1,43 +1,40 @@
-/**
- * Megabytes per CPU second of reading a vLLM page of about 1 MB, beside parse-prometheus-text-format in the same run (which, on this page, also
- * loses all label sets of a histogram but one). CPU time, not wall time: other work on the machine must not decide.
- * Run: npx tsx test/bench/exposition.ts [--check]   (--check exits 1 below 4 times the other parser)
- */
 import parsePrometheusTextFormat from "parse-prometheus-text-format";
 import { createEnginePage } from "../../core/engines/page.ts";
 import { parsePage } from "../../core/exposition/parse.ts";
+import { perCpuSecond } from "./cpu.ts";
 import { vllmPage } from "./vllm-page.ts";
 
-const page = vllmPage(20);
-const megabytes = Buffer.byteLength(page) / 1e6;
-const steady = createEnginePage("vllm", "decode");
-
-function median(values: number[]): number {
-  const sorted = values.sort((a, b) => a - b);
-  return sorted[sorted.length >> 1] ?? 0;
+export interface ExpositionFigures {
+  readonly pageMegabytes: number;
+  readonly samples: number;
+  /** As a scraper reads: the same page again, with the series cache. */
+  readonly steadyMBps: number;
+  readonly firstReadMBps: number;
+  readonly fullParseMBps: number;
+  readonly otherParserMBps: number;
+  /** Steady ÷ other parser. */
+  readonly ratio: number;
 }
 
-/** Each round gets its own string, as a scraper does: nothing may be cached on the page itself. */
-function megabytesPerCpuSecond(read: (text: string) => unknown, rounds: number): number {
-  const speeds: number[] = [];
-  for (let i = 0; i < rounds + 3; i++) {
-    const text = Buffer.from(page).toString("latin1");
-    const before = process.cpuUsage();
-    read(text);
-    const { user, system } = process.cpuUsage(before);
-    if (i >= 3) speeds.push(megabytes / ((user + system) / 1e6));
-  }
-  return median(speeds);
+/**
+ * Megabytes per CPU second of reading a vLLM page of about 1 MB, beside parse-prometheus-text-format in the same run (which, on this page, also
+ * loses all label sets of a histogram but one).
+ */
+export function measureExposition(rounds: number): ExpositionFigures {
+  const page = vllmPage(20);
+  const megabytes = Buffer.byteLength(page) / 1e6;
+  const steady = createEnginePage("vllm", "decode");
+  // Each round gets its own string, as a scraper does: nothing may be cached on the page itself.
+  const speed = (read: (text: string) => unknown, n: number): number =>
+    perCpuSecond(megabytes, n, () => Buffer.from(page).toString("latin1"), read);
+  const { samples } = steady.read(page);
+  const steadyMBps = speed((text) => steady.read(text), rounds);
+  const few = Math.max(3, Math.round(rounds / 3));
+  const otherParserMBps = speed((text) => parsePrometheusTextFormat(text), few);
+  return {
+    ...{ pageMegabytes: megabytes, samples, steadyMBps },
+    firstReadMBps: speed((text) => createEnginePage("vllm", "decode").read(text), few),
+    fullParseMBps: speed((text) => parsePage(text), few),
+    ...{ otherParserMBps, ratio: steadyMBps / otherParserMBps },
+  };
 }
-
-const results = {
-  pageMegabytes: megabytes,
-  samples: steady.read(page).samples,
-  steadyMBps: megabytesPerCpuSecond((text) => steady.read(text), 40),
-  firstReadMBps: megabytesPerCpuSecond((text) => createEnginePage("vllm", "decode").read(text), 15),
-  fullParseMBps: megabytesPerCpuSecond((text) => parsePage(text), 15),
-  otherParserMBps: megabytesPerCpuSecond((text) => parsePrometheusTextFormat(text), 8),
-};
-const ratio = results.steadyMBps / results.otherParserMBps;
-for (const [name, value] of Object.entries({ ...results, ratio })) console.log(`${name.padEnd(16)} ${value.toFixed(1)}`);
-if (process.argv.includes("--check") && ratio < 4) process.exitCode = 1;

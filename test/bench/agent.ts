@@ -1,0 +1,54 @@
+/**
+ * What the agent costs: page reading, OTLP decoding, and the whole process on a busy node. Figures and their goals; docs/performance.md
+ * holds those of a named machine.
+ * Run: npm run bench:agent [-- --minutes N] [-- --forward URL] [-- --plain]   (a soak is --minutes 30; --plain: without the Node flags)
+ * Exits 1 when a goal is missed.
+ */
+import { cpus } from "node:os";
+import { parseArgs } from "node:util";
+import { measureAgent, NODE_FLAGS } from "./agent-process.ts";
+import { measureExposition } from "./exposition.ts";
+import { measureOtlp } from "./otlp.ts";
+
+const { values } = parseArgs({
+  options: { minutes: { type: "string", default: "1" }, forward: { type: "string" }, plain: { type: "boolean", default: false } },
+});
+let missed = 0;
+
+function line(name: string, value: number, unit: string, goal?: { readonly atLeast?: number; readonly atMost?: number }): void {
+  const good = value >= (goal?.atLeast ?? -Infinity) && value <= (goal?.atMost ?? Infinity);
+  if (!good) missed++;
+  const said = goal?.atLeast === undefined ? (goal?.atMost === undefined ? "" : `at most ${goal.atMost}`) : `at least ${goal.atLeast}`;
+  const figure = value >= 1000 ? value.toFixed(0) : value.toFixed(2);
+  console.log(`${name.padEnd(36)} ${figure.padStart(9)} ${unit.padEnd(22)} ${said}${good ? "" : "  MISSED"}`);
+}
+
+console.log(`Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? "unknown CPU"}\n`);
+const exposition = measureExposition(40);
+line("page of 20 ranks", exposition.pageMegabytes, "MB");
+line("reading it again (series cache)", exposition.steadyMBps, "MB per CPU second", { atLeast: 100 });
+line("reading it the first time", exposition.firstReadMBps, "MB per CPU second");
+line("parsing it whole", exposition.fullParseMBps, "MB per CPU second");
+line("parse-prometheus-text-format", exposition.otherParserMBps, "MB per CPU second");
+line("again ÷ parse-prometheus-text-format", exposition.ratio, "times", { atLeast: 4 });
+
+const otlp = await measureOtlp(20);
+line("OTLP decoding", otlp.spansPerCpuSecond, "spans per CPU second", { atLeast: 100_000 });
+line("", otlp.megabytesPerCpuSecond, "MB per CPU second");
+line("OTLP counting, outside the sample", otlp.sampledOutPerCpuSecond, "spans per CPU second");
+
+const seconds = Math.max(5, Number(values.minutes) * 60);
+const flags = values.plain ? [] : NODE_FLAGS;
+console.log(`\none agent, 8 engines, 8 GPUs, 200 spans/s, 1 Hz, ${seconds} s, node ${flags.join(" ")}`);
+const agent = await measureAgent(seconds, flags, values.forward === undefined ? [] : ["--downstream-otlp", values.forward]);
+line("CPU", agent.cpuShare * 100, "% of a core", { atMost: 2 });
+line("CPU, worst ten seconds", agent.cpuShareWorst * 100, "% of a core");
+line("RSS, highest", agent.rssMaxMiB, "MiB", { atMost: 110 });
+// 5 MiB over the second half is what a collection's timing alone moves; a leak of 1 kB a report would be 1 MiB in 15 min.
+line("RSS, last quarter − second quarter", agent.rssGrowthMiB, "MiB", { atMost: 5 });
+const { counts } = agent;
+console.log(
+  `${counts.reports} reports of ${counts.enginesUp} engines and ${counts.gpus} GPUs; spans: ${counts.spansSent} sent, ${counts.spansReported} reported, ${counts.spansRefused} refused`,
+);
+if (counts.enginesUp !== 8 || counts.gpus !== 8 || counts.spansReported !== counts.spansSent) missed++;
+process.exitCode = missed > 0 ? 1 : 0;
