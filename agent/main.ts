@@ -58,7 +58,7 @@ export async function runAgent(
   const telemetry = createSelfTelemetry();
   const fetcher = createPageFetcher(settings.scrapeTimeout, settings.maxPageBytes);
   const watchlist = createWatchlist({
-    ...{ fetcher, now, agentStartedAt: now(), scraped: telemetry.scraped },
+    ...{ fetcher, now, agentStartedAt: now(), ...telemetry.scrapes },
     ...{ period, origin, signal: running, onBug },
   });
   const { link, metrics, reportsDropped } = createLinkWithMetrics(settings, boot, log);

@@ -2,10 +2,11 @@ import type { Attributes, Counter, Histogram } from "@opentelemetry/api";
 import { PrometheusExporter, PrometheusSerializer } from "@opentelemetry/exporter-prometheus";
 import { MeterProvider } from "@opentelemetry/sdk-metrics";
 import { type MetricName, metric } from "../core/catalog.ts";
+import type { ScrapeContext } from "./scrape/engine-scraper.ts";
 
 /** Fulcrum watching itself, through the OpenTelemetry SDK. */
 export interface SelfTelemetry {
-  scraped(source: "engine" | "gpu", seconds: number, bytes: number): void;
+  readonly scrapes: Pick<ScrapeContext, "scraped" | "failed" | "unreadable">;
   /** The catalog's `self` metrics as Prometheus text, to follow the other metrics on the page. */
   page(): Promise<string>;
   close(): Promise<void>;
@@ -28,6 +29,8 @@ export function createSelfTelemetry(): SelfTelemetry {
     advice: { explicitBucketBoundaries: [...(metric("fulcrum_scrape_duration_seconds").buckets ?? [])] },
   });
   const bytes: Counter = meter.createCounter("fulcrum_scrape_bytes_total", description("fulcrum_scrape_bytes_total"));
+  const failures: Counter = meter.createCounter("fulcrum_scrape_failures_total", description("fulcrum_scrape_failures_total"));
+  const unreadable: Counter = meter.createCounter("fulcrum_scrape_unreadable_total", description("fulcrum_scrape_unreadable_total"));
   meter
     .createObservableGauge("fulcrum_process_resident_memory_bytes", description("fulcrum_process_resident_memory_bytes"))
     .addCallback((result) => result.observe(process.memoryUsage.rss()));
@@ -36,10 +39,16 @@ export function createSelfTelemetry(): SelfTelemetry {
     .addCallback((result) => result.observe(cpuSeconds()));
 
   return {
-    scraped(source, seconds, size) {
-      const attributes: Attributes = { source };
-      duration.record(seconds, attributes);
-      bytes.add(size, attributes);
+    scrapes: {
+      scraped(source, seconds, size) {
+        const attributes: Attributes = { source };
+        duration.record(seconds, attributes);
+        bytes.add(size, attributes);
+      },
+      failed: (source) => failures.add(1, { source }),
+      unreadable: (source, parts) => {
+        if (parts > 0) unreadable.add(parts, { source });
+      },
     },
     async page() {
       const { resourceMetrics } = await reader.collect();

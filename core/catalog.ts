@@ -227,6 +227,16 @@ export const CATALOG = [
   { ...histogram("fulcrum_tick_duration_seconds", "Duration of one control tick, by stage.", ["stage"], scaler, SELF_BUCKETS), self: true },
   { ...histogram("fulcrum_scrape_duration_seconds", "Duration of one scrape, by source.", ["source"], agent, SELF_BUCKETS), self: true },
   { ...counter("fulcrum_scrape_bytes_total", "Bytes read by scrapes, by source.", ["source"], agent), self: true },
+  { ...counter("fulcrum_scrape_failures_total", "Scrapes that gave nothing, by source.", ["source"], agent), self: true },
+  {
+    ...counter(
+      "fulcrum_scrape_unreadable_total",
+      "Parts of scraped pages left out (unreadable, twice on the page, over a limit), by source.",
+      ["source"],
+      agent,
+    ),
+    self: true,
+  },
   { ...gauge("fulcrum_process_resident_memory_bytes", "Resident memory of this process.", [], ["agent", "scaler"]), self: true },
   { ...counter("fulcrum_process_cpu_seconds_total", "CPU time of this process.", [], ["agent", "scaler"]), self: true },
 ] as const satisfies readonly MetricSpec[];

@@ -22,6 +22,10 @@ export interface ScrapeContext {
   readonly now: () => number;
   readonly agentStartedAt: number;
   scraped(source: "engine" | "gpu", seconds: number, bytes: number): void;
+  /** A scrape that gave nothing. */
+  failed(source: "engine" | "gpu"): void;
+  /** Parts of a page that were left out: unreadable, twice on the page, over a limit. */
+  unreadable(source: "engine" | "gpu", parts: number): void;
 }
 
 /** One replica: its page reader (which caches the page's series), what is known of it, and whether it answers. */
@@ -38,13 +42,16 @@ export function createEngineScraper(target: EngineTarget, before: ReplicaState |
       const at = context.now();
       context.scraped("engine", duration, result.ok ? result.value.bytes : 0);
       if (!result.ok) {
+        context.failed("engine");
         state = observeFailure(state);
         health = down(health, at, duration, result.error);
         return;
       }
       const sample = page.read(result.value.text, result.value.format);
+      context.unreadable("engine", sample.problemCount);
       const [problem] = sample.problems;
       if (problem !== undefined && sample.problemCount >= sample.samples) {
+        context.failed("engine");
         state = observeFailure(state);
         health = down(health, at, duration, `not a metrics page; line ${problem.line}: ${problem.message}`);
         return;

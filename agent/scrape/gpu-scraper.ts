@@ -19,10 +19,12 @@ export function createGpuScraper(url: string, context: ScrapeContext): GpuReader
       const at = context.now();
       context.scraped("gpu", duration, result.ok ? result.value.bytes : 0);
       if (!result.ok) {
+        context.failed("gpu");
         health = down(health, at, duration, result.error);
         return;
       }
       const { gpus, problems, problemCount } = page.read(result.value.text);
+      context.unreadable("gpu", problemCount);
       // MIG instances share their parent's UUID, so the index belongs to the key.
       states = new Map(gpus.map((gpu) => [`${gpu.uuid}/${gpu.gpu}`, observeGpu(states.get(`${gpu.uuid}/${gpu.gpu}`), gpu, at)]));
       const [problem] = problems;

@@ -17,7 +17,12 @@ function span(name: string, attributes: Record<string, AttributeValue>, more: Pa
   return { ...base, name, attributes: new Map(Object.entries(attributes)), ...more };
 }
 
-const batch = (...spans: Span[]): TraceBatch => ({ resources: [toResource(new Map(), spans)], spans: spans.length, dropped: 0, sampledOut: 0 });
+const batch = (...spans: Span[]): TraceBatch => ({
+  resources: [toResource(new Map(), spans)],
+  spans: spans.length,
+  dropped: 0,
+  sampledOut: 0,
+});
 
 describe("vLLM request spans", () => {
   const prefill = halves("otlp-vllm-main-2026-08-prefill.json");
