@@ -44,6 +44,8 @@ const NEWLINE = 10;
 const OPEN = 123;
 /** Unseen entries tolerated before a sweep: twice the page plus this, so that flapping series do not cause churn (the rule of Prometheus). */
 const SPARE_ENTRIES = 1000;
+/** The same for their text: a thousand forgotten labels of 1 MB would be a gigabyte. */
+const SPARE_TEXT = 1024 * 1024;
 
 export function createSeriesReader<Slot>(options: SeriesReaderOptions<Slot>): SeriesReader {
   const limits = options.limits ?? DEFAULT_LIMITS;
@@ -51,6 +53,8 @@ export function createSeriesReader<Slot>(options: SeriesReaderOptions<Slot>): Se
   const head: Entry<Slot> = { key: "", labelled: false, slot: undefined, seen: 0, valued: 0, next: undefined };
   const cursor: Cursor = { at: 0 };
   let generation = 0;
+  /** UTF-16 units of all keys. */
+  let held = 0;
 
   function find(text: string, at: number, end: number, log: ProblemLog): Entry<Slot> | undefined {
     const stop = seriesEnd(text, at, end);
@@ -71,6 +75,7 @@ export function createSeriesReader<Slot>(options: SeriesReaderOptions<Slot>): Se
       valued: 0,
       next: undefined,
     };
+    if (!entries.has(key)) held += key.length;
     entries.set(key, entry);
     return entry;
   }
@@ -90,9 +95,13 @@ export function createSeriesReader<Slot>(options: SeriesReaderOptions<Slot>): Se
     if (entry.slot !== undefined) options.store(entry.slot, value);
   }
 
-  function sweep(seen: number): void {
-    if (entries.size <= 2 * seen + SPARE_ENTRIES) return;
-    for (const [key, entry] of entries) if (entry.seen !== generation) entries.delete(key);
+  function sweep(seen: number, size: number): void {
+    if (entries.size <= 2 * seen + SPARE_ENTRIES && held <= 2 * size + SPARE_TEXT) return;
+    for (const [key, entry] of entries) {
+      if (entry.seen === generation) continue;
+      entries.delete(key);
+      held -= key.length;
+    }
   }
 
   function read(text: string, format: PageFormat = "auto"): PageRead {
@@ -133,7 +142,9 @@ export function createSeriesReader<Slot>(options: SeriesReaderOptions<Slot>): Se
       previous = entry;
     }
     if (format === "openmetrics" && !ended) log.page("no-eof", "an OpenMetrics page ends with # EOF; this one may be cut off");
-    sweep(samples);
+    // A successor from an earlier page would keep alive, through its own, everything that ever stood on one.
+    previous.next = undefined;
+    sweep(samples, text.length);
     return { samples, problems: log.kept, problemCount: log.count };
   }
 

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { PageLimits } from "../../../core/exposition/limits.ts";
@@ -155,5 +157,32 @@ describe("with and without cache", () => {
       }),
       { numRuns: 1000 },
     );
+  });
+});
+
+describe("what a reader remembers", () => {
+  it("is bounded in text, not only in entries: huge labels that change are let go", () => {
+    const r = recorder();
+    for (let i = 0; i < 20; i++) r.read(`a{l="${"y".repeat(500_000)}${i}"} 1\n`);
+    expect(r.reader.cached()).toBeLessThan(6);
+  });
+
+  it("does not hang together: a window of series that slides over the page, newest first, leaves nothing behind", async () => {
+    const dead: WeakRef<object>[] = [];
+    const reader = createSeriesReader<object>({
+      resolve() {
+        const slot = {};
+        dead.push(new WeakRef(slot));
+        return slot;
+      },
+      store: () => undefined,
+    });
+    for (let i = 1; i <= 20_000; i++) reader.read(`a{i="${i}"} 1\na{i="${i - 1}"} 1\n`);
+    // What a WeakRef was made of lives to the end of its task.
+    await new Promise((resolve) => setImmediate(resolve));
+    setFlagsFromString("--expose-gc");
+    (runInNewContext("gc") as () => void)();
+    setFlagsFromString("--no-expose-gc");
+    expect(dead.filter((slot) => slot.deref() !== undefined).length).toBeLessThan(dead.length / 2);
   });
 });
