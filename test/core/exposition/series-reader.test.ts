@@ -183,6 +183,8 @@ describe("what a reader remembers", () => {
     setFlagsFromString("--expose-gc");
     (runInNewContext("gc") as () => void)();
     setFlagsFromString("--no-expose-gc");
+    // The reader is still in use.
+    expect(reader.read('a{i="0"} 1\n').samples).toBe(1);
     expect(dead.filter((slot) => slot.deref() !== undefined).length).toBeLessThan(dead.length / 2);
   });
 });
