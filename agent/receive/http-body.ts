@@ -56,4 +56,27 @@ async function readWire(request: IncomingMessage, limit: number): Promise<Result
   }
 }
 
+/** Ten times the largest body taken, or so many seconds: beyond that the sender is not worth an answer. */
+const DISCARD_BYTES = 10 * MAX_BODY_BYTES;
+const DISCARD_SECONDS = 2;
+
+/** Reads the rest of a refused body to nowhere, within limits. */
+export function discard(request: IncomingMessage): Promise<void> {
+  return new Promise((resolve) => {
+    if (request.readableEnded || request.destroyed) return resolve();
+    const timer = setTimeout(resolve, DISCARD_SECONDS * 1000);
+    const finish = (): void => {
+      clearTimeout(timer);
+      resolve();
+    };
+    let bytes = 0;
+    request.on("data", (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes > DISCARD_BYTES) finish();
+    });
+    request.once("end", finish).once("close", finish).once("error", finish);
+    request.resume();
+  });
+}
+
 const explain = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));

@@ -3,7 +3,7 @@ import { decodeTracesJson } from "../../core/otlp/json.ts";
 import { decodeTraces } from "../../core/otlp/protobuf.ts";
 import { exportResponse, exportResponseJson, statusBody, statusBodyJson } from "./export-response.ts";
 import { JSON_TYPE, PROTOBUF } from "./content-types.ts";
-import { MAX_BODY_BYTES, readBody } from "./http-body.ts";
+import { MAX_BODY_BYTES, discard, readBody } from "./http-body.ts";
 import { type TraceSink, spansOf } from "./trace-sink.ts";
 
 /** Bodies being read at once; with the body limit this bounds memory. Exporters retry on 503. */
@@ -58,6 +58,8 @@ async function handle(request: IncomingMessage, response: ServerResponse, { inta
   if (!body.ok) {
     const { code } = body.error;
     intake.refuse(code === "too-large" || code === "broken-off" ? code : "malformed");
+    // A sender that is cut off while it writes sees a broken connection, not the answer, and would send the same again.
+    if (code === "too-large") await discard(request);
     const status = { "too-large": 413, "unsupported-encoding": 415, broken: 400, "broken-off": 400 }[code];
     return refuse(request, response, status, 3, body.error.message);
   }
