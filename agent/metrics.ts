@@ -1,5 +1,5 @@
 import type { NodeReport } from "../wire/messages.ts";
-import type { ForwardDropReason } from "./receive/forwarder.ts";
+import { FORWARD_DROP_REASONS, type ForwardDropReason } from "./receive/forwarder.ts";
 import { SPAN_DROP_REASONS, type SpanDropReason, type Transport } from "./receive/span-intake.ts";
 import { createGpuMetrics } from "./metrics-gpus.ts";
 import { createPoolMetrics } from "./metrics-pools.ts";
@@ -81,7 +81,10 @@ export function createAgentMetrics(linkUp: () => boolean): AgentMetrics {
     spansSampledOut: (spans) => sampledOut.inc(spans),
     spansForwarded: (spans) => forwarded.inc(spans),
     forwardDropped: (reason, spans) => forwardDropped.inc({ reason }, spans),
-    watchForwardQueue: (bytes) => (queued = bytes),
+    watchForwardQueue(bytes) {
+      queued = bytes;
+      for (const reason of FORWARD_DROP_REASONS) forwardDropped.inc({ reason }, 0);
+    },
     reportsAcknowledged: (reports) => sent.inc(reports),
     reportsDropped: (reports) => lost.inc(reports),
     gpuReaderRestarted: (reason) => restarts.inc({ reason }),

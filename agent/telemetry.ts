@@ -31,6 +31,8 @@ export function createSelfTelemetry(): SelfTelemetry {
   const bytes: Counter = meter.createCounter("fulcrum_scrape_bytes_total", description("fulcrum_scrape_bytes_total"));
   const failures: Counter = meter.createCounter("fulcrum_scrape_failures_total", description("fulcrum_scrape_failures_total"));
   const unreadable: Counter = meter.createCounter("fulcrum_scrape_unreadable_total", description("fulcrum_scrape_unreadable_total"));
+  // From zero, so that the first event is visible as an increase.
+  for (const source of ["engine", "gpu"]) for (const counter of [failures, unreadable]) counter.add(0, { source });
   meter
     .createObservableGauge("fulcrum_process_resident_memory_bytes", description("fulcrum_process_resident_memory_bytes"))
     .addCallback((result) => result.observe(process.memoryUsage.rss()));

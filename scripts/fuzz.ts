@@ -23,7 +23,7 @@ let seed = values.seed === undefined ? Date.now() % 2 ** 31 : Number(values.seed
 console.log(`first seed ${seed}`);
 while (Date.now() < end && process.exitCode === undefined) {
   for (const { name, property } of targets) {
-    const result = fc.check(property(), { seed, numRuns: RUNS });
+    const result = await fc.check(property(), { seed, numRuns: RUNS });
     runs.set(name, (runs.get(name) ?? 0) + result.numRuns);
     if (!result.failed) continue;
     console.error(`FAILED ${name}\n${fc.defaultReportMessage(result)}`);

@@ -4,7 +4,8 @@ import type { Outcome, Sender } from "./forward-outcome.ts";
 import { type Parcel, createForwardQueue } from "./forward-queue.ts";
 
 /** Why spans did not reach the downstream collector. */
-export type ForwardDropReason = "queue-full" | "refused" | "expired" | "shutdown" | "unsupported" | "partial";
+export const FORWARD_DROP_REASONS = ["queue-full", "refused", "expired", "shutdown", "unsupported", "partial"] as const;
+export type ForwardDropReason = (typeof FORWARD_DROP_REASONS)[number];
 
 /** One accepted request as it was received. */
 export interface ReceivedRequest {

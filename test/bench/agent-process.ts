@@ -20,7 +20,7 @@ export interface AgentFigures {
 }
 
 /** What docs/agent.md tells to start agents with. */
-export const NODE_FLAGS = ["--max-semi-space-size=4", "--single-threaded-gc", "--no-memory-reducer"] as const;
+export const NODE_FLAGS = ["--max-semi-space-size=4", "--single-threaded-gc"] as const;
 const PROGRAM = fileURLToPath(new URL("../../dist/fulcrum.mjs", import.meta.url));
 
 /** One agent as its own process on a busy node: 8 engines, 8 GPUs, 200 spans a second, at 1 Hz; read from outside, out of /proc. */

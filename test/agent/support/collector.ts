@@ -1,5 +1,5 @@
 import { type IncomingHttpHeaders, type ServerResponse, createServer } from "node:http";
-import { type Metadata, Server, ServerCredentials, type UntypedHandleCall, type status } from "@grpc/grpc-js";
+import { type Metadata, Server, ServerCredentials, type UntypedHandleCall, status } from "@grpc/grpc-js";
 
 export interface Received {
   readonly transport: "http" | "grpc";
@@ -69,8 +69,7 @@ export async function startCollector(relay?: (received: Received) => Promise<voi
         received.push(item);
         respond(null, Buffer.alloc(0));
       },
-      // 14 = UNAVAILABLE
-      () => respond({ code: 14, details: "the next hop is away" }),
+      () => respond({ code: status.UNAVAILABLE, details: "the next hop is away" }),
     );
   };
   const grpcServer = new Server({ "grpc.max_receive_message_length": -1 });
