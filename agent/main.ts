@@ -67,7 +67,7 @@ export async function runAgent(
     ...{ received: metrics.spansReceived, dropped: metrics.spansDropped, sampledOut: metrics.spansSampledOut },
   });
   const gpus = createGpus({
-    ...{ settings, watchlist, now, origin, scraped: telemetry.scraped, restarted: metrics.gpuReaderRestarted, onBug },
+    ...{ settings, watchlist, now, origin, scraped: telemetry.scrapes.scraped, restarted: metrics.gpuReaderRestarted, onBug },
   });
   const hostReader = createHostReader(now);
   const targets = createTargetsFollower(settings, watchlist, running, log);
