@@ -42,10 +42,15 @@ export function joinSoon(world: World, replica: DecodeReplica): void {
   else if (replica.waiting.size > 0 && replica.running.size < world.maxNumSeqs) shorten(world, replica, stepsBegun(world, replica));
 }
 
+/** Ends the run at the next step boundary, so that a change of speed counts from there on. */
+export function interrupt(world: World, replica: DecodeReplica): void {
+  shorten(world, replica, stepsBegun(world, replica));
+}
+
 function stepsDone(world: World, replica: DecodeReplica): number {
   if (replica.runSteps === 0) return 0;
   const elapsed = world.now - replica.runStart;
-  return Math.min(replica.runSteps, stepsWithin(world.models.decode, replica.running.size, replica.kv, elapsed));
+  return Math.min(replica.runSteps, stepsWithin(replica.model, replica.running.size, replica.kv, elapsed));
 }
 
 function stepsBegun(world: World, replica: DecodeReplica): number {
@@ -56,7 +61,7 @@ function shorten(world: World, replica: DecodeReplica, steps: number): void {
   if (steps >= replica.runSteps) return;
   replica.epoch += 1;
   replica.runSteps = steps;
-  const seconds = runSeconds(world.models.decode, replica.running.size, replica.kv, steps);
+  const seconds = runSeconds(replica.model, replica.running.size, replica.kv, steps);
   schedule(world, Math.max(world.now, replica.runStart + seconds), "run", replica);
 }
 
@@ -74,10 +79,11 @@ function startRun(world: World, replica: DecodeReplica): void {
   if (next === undefined) return;
   const until = replica.fresh.length > 0 ? 1 : next.finishStep - replica.steps;
   replica.runStart = world.now;
+  replica.model = world.models.decode;
   replica.runSteps = Math.min(until, room, world.maxRunSteps);
   replica.reported = 0;
   replica.epoch += 1;
-  const seconds = runSeconds(world.models.decode, running.size, replica.kv, replica.runSteps);
+  const seconds = runSeconds(replica.model, running.size, replica.kv, replica.runSteps);
   schedule(world, world.now + seconds, "run", replica);
 }
 
@@ -116,17 +122,16 @@ function preemptNewest(world: World, replica: DecodeReplica): void {
 export function reportProgress(world: World, replica: DecodeReplica): void {
   const done = stepsDone(world, replica);
   if (done <= replica.reported) return;
-  const seconds = runSeconds(world.models.decode, replica.running.size, replica.kv, done);
+  const seconds = runSeconds(replica.model, replica.running.size, replica.kv, done);
   report(world, replica, done, Math.min(world.now, replica.runStart + seconds));
 }
 
 function report(world: World, replica: DecodeReplica, done: number, at: number): void {
   const steps = done - replica.reported;
   if (steps <= 0) return;
-  const { decode } = world.models;
-  const { kv, reported } = replica;
+  const { kv, reported, model } = replica;
   const sequences = replica.running.size;
-  const seconds = runSeconds(decode, sequences, kv, done) - runSeconds(decode, sequences, kv, reported);
+  const seconds = runSeconds(model, sequences, kv, done) - runSeconds(model, sequences, kv, reported);
   const kvTokens = kv + (sequences * (reported + done - 1)) / 2;
   world.sink.decodeSteps?.(replica.id, { at, steps, stepSeconds: seconds / steps, sequences, kvTokens });
   replica.reported = done;

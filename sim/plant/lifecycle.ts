@@ -20,25 +20,33 @@ export function startInitial(world: World, role: PlantRole): void {
   reconcile(world, role, 0);
 }
 
-function reconcile(world: World, role: PlantRole, leadTime: number = world.config[role].leadTime): void {
+function reconcile(world: World, role: PlantRole, leadTime?: number): void {
   const pool: readonly Replica[] = world[role];
-  const kept = () => pool.filter((replica) => replica.phase !== "draining").length;
-  let surplus = kept() + countPending(world, role) - world.desired[role];
+  const kept = pool.filter((replica) => replica.phase !== "draining").length + joining(world, role).length;
+  let surplus = kept + countPending(world, role) - world.desired[role];
   for (; surplus < 0; surplus += 1) world.pending.push(role);
   for (; surplus > 0; surplus -= 1) dropOne(world, role);
   startPending(world, leadTime);
 }
 
+/** Replicas of the other role that will serve in this one once they are drained. */
+function joining(world: World, role: PlantRole): Replica[] {
+  const pool: readonly Replica[] = world[otherRole(role)];
+  return pool.filter((replica) => replica.becomes?.role === role);
+}
+
+const otherRole = (role: PlantRole): PlantRole => (role === "prefill" ? "decode" : "prefill");
+
 export const countPending = (world: World, role: PlantRole): number => world.pending.filter((other) => other === role).length;
 
 /** Starts what waits for GPUs, oldest first; one that does not fit does not hold up a smaller one behind it. */
 export function startPending(world: World, leadTime?: number): void {
-  if (world.pending.length === 0) return;
+  if (world.pending.length === 0 || !world.disturbance.schedulable) return;
   const still: PlantRole[] = [];
   for (const role of world.pending) {
     const gpus = world.config[role].gpusPerReplica;
     if (world.gpusUsed + gpus > world.config.gpus) still.push(role);
-    else start(world, role, gpus, leadTime ?? world.config[role].leadTime);
+    else start(world, role, gpus, leadTime ?? world.config[role].leadTime * world.disturbance.leadTime);
   }
   world.pending = still;
 }
@@ -46,21 +54,23 @@ export function startPending(world: World, leadTime?: number): void {
 function start(world: World, role: PlantRole, gpus: number, leadTime: number): void {
   world.gpusUsed += gpus;
   world.nextReplica += 1;
-  const base = { id: world.nextReplica, gpus, createdAt: world.now, readyAt: world.now + leadTime, gone: false, epoch: 0 };
-  const replica = role === "prefill" ? createPrefill(world, base) : createDecode(base);
+  const base = { id: world.nextReplica, gpus, createdAt: world.now, readyAt: world.now + leadTime };
+  const replica = role === "prefill" ? createPrefill(world, base) : createDecode(world, base);
   if (replica.role === "prefill") world.prefill.push(replica);
   else world.decode.push(replica);
   enter(world, replica, leadTime > 0 ? "starting" : "ready");
   if (leadTime > 0) schedule(world, replica.readyAt, "ready", replica);
 }
 
-type Base = Pick<Replica, "id" | "gpus" | "createdAt" | "readyAt" | "gone" | "epoch">;
+type Base = Pick<Replica, "id" | "gpus" | "createdAt" | "readyAt">;
+
+const NEW = { phase: "starting", becomes: undefined, gone: false, epoch: 0 } as const;
 
 function createPrefill(world: World, base: Base): PrefillReplica {
   return {
     ...base,
+    ...NEW,
     role: "prefill",
-    phase: "starting",
     queue: new Fifo(),
     cache: new PrefixCache(world.config.kvCapacityTokens),
     batch: [],
@@ -69,16 +79,18 @@ function createPrefill(world: World, base: Base): PrefillReplica {
     heldTokens: 0,
     parked: 0,
     sending: undefined,
+    sendingEnds: 0,
     outbox: new Fifo(),
   };
 }
 
-function createDecode(base: Base): DecodeReplica {
+function createDecode(world: World, base: Base): DecodeReplica {
   const sooner = (a: Job, b: Job): boolean => a.finishStep < b.finishStep || (a.finishStep === b.finishStep && a.admission < b.admission);
   return {
     ...base,
+    ...NEW,
     role: "decode",
-    phase: "starting",
+    model: world.models.decode,
     running: new Heap(sooner),
     waiting: new Fifo(),
     fresh: [],
@@ -99,7 +111,10 @@ export function enter(world: World, replica: Replica, phase: PlantPhase): void {
   world.sink.phase?.(viewReplica(world, replica), world.now);
 }
 
-/** Gives up one replica: first one that found no GPU, then the youngest that is starting, then the least loaded. */
+/**
+ * Gives up one replica: first one that found no GPU, then the youngest that is starting, then one that was to switch
+ * into this role (it leaves once drained), then the least loaded.
+ */
 function dropOne(world: World, role: PlantRole): void {
   const unscheduled = world.pending.lastIndexOf(role);
   if (unscheduled >= 0) {
@@ -112,23 +127,46 @@ function dropOne(world: World, role: PlantRole): void {
     remove(world, starting);
     return;
   }
+  const switching = joining(world, role).at(-1);
+  if (switching !== undefined) switching.becomes = undefined;
+  else {
+    const idlest = leastLoaded(world, role);
+    if (idlest !== undefined) enter(world, idlest, "draining");
+  }
+}
+
+function leastLoaded(world: World, role: PlantRole): Replica | undefined {
+  const pool: readonly Replica[] = world[role];
   const ready = pool.filter((replica) => replica.phase === "ready");
-  if (ready.length === 0) return;
-  enter(
-    world,
-    ready.reduce((a, b) => (load(world, b) <= load(world, a) ? b : a)),
-    "draining",
-  );
+  return ready.length === 0 ? undefined : ready.reduce((a, b) => (load(world, b) <= load(world, a) ? b : a));
+}
+
+/** Live role switch: the process stays, so there is no lead time, but it must first finish what it has. */
+export function switchRole(world: World, from: PlantRole, count: number): number {
+  const to = otherRole(from);
+  if (world.config[from].gpusPerReplica !== world.config[to].gpusPerReplica) return 0;
+  let switched = 0;
+  for (; switched < count; switched += 1) {
+    const replica = leastLoaded(world, from);
+    if (replica === undefined) break;
+    replica.becomes = { role: to, at: world.now };
+    world.desired[from] -= 1;
+    world.desired[to] += 1;
+    enter(world, replica, "draining");
+  }
+  return switched;
 }
 
 const load = (world: World, replica: Replica): number =>
   replica.role === "prefill" ? replica.queuedTokens + replica.heldTokens : allocated(world, replica);
 
-/** Lets go of draining replicas that have nothing left to do. */
+/** Lets go of draining replicas that have nothing left to do; one that switches role serves in the other at once. */
 export function retireDrained(world: World): void {
   if (world.draining === 0) return;
   for (const replica of [...world.prefill, ...world.decode]) {
-    if (replica.phase === "draining" && isEmpty(replica)) remove(world, replica);
+    if (replica.phase !== "draining" || !isEmpty(replica)) continue;
+    remove(world, replica);
+    if (replica.becomes !== undefined) start(world, replica.becomes.role, replica.gpus, 0);
   }
 }
 
@@ -169,4 +207,5 @@ export function crashReplica(world: World, replica: Replica): void {
   }
   remove(world, replica);
   reconcile(world, replica.role);
+  if (replica.becomes !== undefined) reconcile(world, replica.becomes.role);
 }

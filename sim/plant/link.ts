@@ -17,7 +17,16 @@ function startTransfer(world: World, replica: PrefillReplica): void {
   job.transferStart = world.now;
   job.transferBytes = job.promptTokens * world.config.kvBytesPerToken;
   world.sink.enqueued?.(job.decodeReplica, job.request, world.now);
-  schedule(world, world.now + transferSeconds(world.models.transfer, bytes(job.transferBytes)), "transfer", replica, job);
+  replica.sendingEnds = world.now + transferSeconds(world.models.transfer, bytes(job.transferBytes));
+  schedule(world, replica.sendingEnds, "transfer", replica, job);
+}
+
+/** The link's speed changed: what is left of the transfer in progress takes `factor` times as long. */
+export function rescaleTransfer(world: World, replica: PrefillReplica, factor: number): void {
+  if (replica.sending === undefined) return;
+  replica.epoch += 1;
+  replica.sendingEnds = world.now + Math.max(0, replica.sendingEnds - world.now) * factor;
+  schedule(world, replica.sendingEnds, "transfer", replica, replica.sending);
 }
 
 /** Ends the transfer in progress and starts the next; the caller passes the job on to decode. */

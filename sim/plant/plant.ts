@@ -1,9 +1,10 @@
 import { createRandom } from "../random.ts";
 import { arrive, endRun, joinSoon, reportProgress } from "./decode.ts";
+import { CALM, disturb } from "./disturb.ts";
 import { Fifo } from "./fifo.ts";
 import { Heap } from "./heap.ts";
 import { createJob, toRecord, type Job } from "./job.ts";
-import { countPending, crashReplica, enter, retireDrained, scalePool, startInitial, startPending } from "./lifecycle.ts";
+import { countPending, crashReplica, enter, retireDrained, scalePool, startInitial, startPending, switchRole } from "./lifecycle.ts";
 import { endTransfer } from "./link.ts";
 import type { Plant, PlantConfig, PlantRequest, PlantRole, PlantSink } from "./plant.types.ts";
 import { endPass, startPass } from "./prefill.ts";
@@ -40,6 +41,15 @@ export function createPlant(config: PlantConfig, models: PlantModels, sink: Plan
       world.maxNumSeqs = Math.max(1, Math.floor(limits.maxNumSeqs ?? world.maxNumSeqs));
       for (const replica of world.decode) joinSoon(world, replica);
     },
+    switchRole(from, count) {
+      const switched = switchRole(world, from, count);
+      settle(world);
+      return switched;
+    },
+    disturb(changes) {
+      disturb(world, changes);
+      settle(world);
+    },
     crash(id) {
       const replica = find(id);
       if (replica === undefined) return;
@@ -59,7 +69,9 @@ function createWorld(config: PlantConfig, models: PlantModels, sink: PlantSink, 
   const sooner = (a: PlantEvent, b: PlantEvent): boolean => a.time < b.time || (a.time === b.time && a.order < b.order);
   return {
     config,
+    calm: models,
     models,
+    disturbance: CALM,
     sink,
     random: createRandom(config.seed),
     maxRunSteps: options.maxRunSteps ?? Infinity,

@@ -45,6 +45,22 @@ export interface PlantReplica {
   readonly kvTokens: number;
   /** Decode only: requests whose KV is still on its way. */
   readonly waitingForKv: number;
+  /** Draining towards the other role (a live role switch), and since when. */
+  readonly becomes?: { readonly role: PlantRole; readonly at: number };
+}
+
+/** What is wrong with the plant now; factors multiply times, 1 is healthy. */
+export interface Disturbance {
+  /** KV transfers, the one on the link included: what is left of it takes as much longer. */
+  readonly link: number;
+  /** Prefill passes, from the next one on. */
+  readonly prefill: number;
+  /** Decode steps, from the next one on. */
+  readonly decode: number;
+  /** Lead time of replicas that start from now on. */
+  readonly leadTime: number;
+  /** False: no replica gets a GPU; those asked for wait as unschedulable. */
+  readonly schedulable: boolean;
 }
 
 /** One finished (or lost) request, all times absolute plant seconds. */
@@ -120,6 +136,13 @@ export interface Plant {
   /** Desired replicas; starts (after lead time) or drains the difference. */
   scale(role: PlantRole, replicas: number): void;
   setLimits(limits: { readonly maxBatchedTokens?: number; readonly maxNumSeqs?: number }): void;
+  /**
+   * Up to `count` ready replicas of `from` drain and then serve in the other role without a lead time, on their GPUs;
+   * both pools' desired counts move at once. Returns how many: none where the roles need different GPU counts.
+   */
+  switchRole(from: PlantRole, count: number): number;
+  /** Sets what is named, leaves the rest as it is. */
+  disturb(changes: Partial<Disturbance>): void;
   /** The replica is gone at once; its in-flight requests start over elsewhere. A replacement starts. */
   crash(replica: number): void;
   replicas(): readonly PlantReplica[];

@@ -5,7 +5,8 @@ import type { Replica, World } from "./world.ts";
 /** A replica as the outside sees it. */
 export function viewReplica(world: World, replica: Replica): PlantReplica {
   const { id, role, phase, createdAt, readyAt } = replica;
-  const base = { id, role, phase, createdAt, readyAt };
+  const becomes = replica.becomes === undefined ? {} : { becomes: replica.becomes };
+  const base = { id, role, phase, createdAt, readyAt, ...becomes };
   if (replica.role === "prefill") {
     // A chunked prompt is in the pass and still at the head of the queue: it counts as running.
     const running = replica.batch.length;

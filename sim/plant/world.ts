@@ -3,7 +3,7 @@ import type { Random } from "../random.ts";
 import type { Fifo } from "./fifo.ts";
 import type { Heap } from "./heap.ts";
 import type { Job } from "./job.ts";
-import type { PlantConfig, PlantPhase, PlantRole, PlantSink } from "./plant.types.ts";
+import type { Disturbance, PlantConfig, PlantPhase, PlantRole, PlantSink } from "./plant.types.ts";
 import type { PrefixCache } from "./prefix-cache.ts";
 
 export interface PlantModels {
@@ -18,6 +18,8 @@ interface ReplicaBase {
   readonly createdAt: number;
   readonly readyAt: number;
   phase: PlantPhase;
+  /** Draining in order to serve in the other role on the same GPUs. */
+  becomes: { readonly role: PlantRole; readonly at: number } | undefined;
   gone: boolean;
   /** Raised when a scheduled end (of a decode run, of a transfer) is no longer true; events carry the epoch they were made in. */
   epoch: number;
@@ -38,6 +40,8 @@ export interface PrefillReplica extends ReplicaBase {
   parked: number;
   /** Egress link: what it sends now and what waits behind. */
   sending: Job | undefined;
+  /** When the transfer in progress ends. */
+  sendingEnds: number;
   readonly outbox: Fifo<Job>;
 }
 
@@ -57,6 +61,8 @@ export interface DecodeReplica extends ReplicaBase {
   reserved: number;
   /** Steps done before the run in progress. */
   steps: number;
+  /** What the run in progress was timed with: a throttle that begins meanwhile counts from the next run on. */
+  model: DecodeModel;
   runStart: number;
   /** Planned steps of the run in progress; 0 = idle. */
   runSteps: number;
@@ -80,7 +86,10 @@ export interface PlantEvent {
 
 export interface World {
   readonly config: PlantConfig;
-  readonly models: PlantModels;
+  /** What replicas can do undisturbed, and now. */
+  readonly calm: PlantModels;
+  models: PlantModels;
+  disturbance: Disturbance;
   readonly sink: PlantSink;
   readonly random: Random;
   /** Longest run told at once; 1 turns fast-forwarding off (tests compare both). */

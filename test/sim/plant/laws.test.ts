@@ -10,7 +10,7 @@ const seeds = fc.integer({ min: 1, max: 2 ** 31 - 1 });
 const REGRESSIONS: [number][] = [[31_541_377]];
 const check = (law: (seed: number) => void): void => fc.assert(fc.property(seeds, law), { numRuns: 150, examples: REGRESSIONS });
 
-describe("plant laws, under scaling, crashes, limit changes and full KV memory", () => {
+describe("plant laws, under scaling, crashes, role switches, faults, limit changes and full KV memory", () => {
   it("finishes every request exactly once and leaves nothing behind", () => {
     check((seed) => {
       const scene = scenario(seed);

@@ -1,6 +1,6 @@
 import { bytesPerSecond, seconds } from "../../../core/units.ts";
 import { createPlant, type PlantOptions } from "../../../sim/plant/plant.ts";
-import type { Plant, PlantConfig, PlantRequest, PlantSink, RequestRecord } from "../../../sim/plant/plant.types.ts";
+import type { Disturbance, Plant, PlantConfig, PlantRequest, PlantSink, RequestRecord } from "../../../sim/plant/plant.types.ts";
 import type { PlantModels } from "../../../sim/plant/world.ts";
 import { createRandom } from "../../../sim/random.ts";
 
@@ -35,6 +35,8 @@ export const request = (id: number, arrival: number, inputTokens: number, output
 export type Intervention =
   | { readonly at: number; readonly kind: "scale"; readonly role: "prefill" | "decode"; readonly replicas: number }
   | { readonly at: number; readonly kind: "crash"; readonly pick: number }
+  | { readonly at: number; readonly kind: "switch"; readonly from: "prefill" | "decode"; readonly count: number }
+  | { readonly at: number; readonly kind: "disturb"; readonly changes: Partial<Disturbance> }
   | { readonly at: number; readonly kind: "limits"; readonly maxBatchedTokens: number; readonly maxNumSeqs: number };
 
 export interface Scenario {
@@ -45,7 +47,7 @@ export interface Scenario {
 
 /**
  * A scenario from a seed: tight KV memory (preemption), few slots, bursts, shared prefixes, and (unless calm)
- * scaling, crashes and limit changes. Times are irrational enough that no two events tie by accident.
+ * scaling, crashes and limit changes; every second one also live role switches, and faults that pass. Times are irrational enough that no two events tie by accident.
  */
 export function scenario(seed: number, calm = false): Scenario {
   const random = createRandom(seed);
@@ -63,6 +65,7 @@ export function scenario(seed: number, calm = false): Scenario {
     requests.push(request(id, at, inputTokens, whole(1, random() < 0.2 ? 900 : 120), hashIds));
   }
   const interventions: Intervention[] = calm ? [] : Array.from({ length: whole(1, 8) }, () => intervene(random, at));
+  if (!calm && seed % 2 === 0) interventions.push(...troubles(createRandom(seed + 1), at));
   return {
     config: {
       ...config({
@@ -78,6 +81,25 @@ export function scenario(seed: number, calm = false): Scenario {
     requests,
     interventions: interventions.toSorted((a, b) => a.at - b.at),
   };
+}
+
+/** Faults with an end: a plant that is disturbed for ever need not finish. */
+function troubles(random: () => number, until: number): Intervention[] {
+  const list: Intervention[] = [];
+  const pass = (worse: Partial<Disturbance>, healthy: Partial<Disturbance>): void => {
+    const at = random() * until;
+    list.push({ at, kind: "disturb", changes: worse }, { at: at + random() * until, kind: "disturb", changes: healthy });
+  };
+  pass({ link: 1 + random() * 40 }, { link: 1 });
+  pass({ decode: 1 + random() * 4 }, { decode: 1 });
+  pass({ prefill: 1 + random() * 4, leadTime: random() * 5 }, { prefill: 1, leadTime: 1 });
+  pass({ schedulable: false }, { schedulable: true });
+  for (let index = 0; index < 3; index += 1) {
+    list.push({ at: random() * until, kind: "switch", from: random() < 0.5 ? "prefill" : "decode", count: 1 });
+  }
+  // Whatever was switched away, both pools serve in the end.
+  for (const role of ["prefill", "decode"] as const) list.push({ at: 2 * until + 2, kind: "scale", role, replicas: 2 });
+  return list;
 }
 
 function intervene(random: () => number, until: number): Intervention {
@@ -122,6 +144,8 @@ export function play(scene: Scenario, sink: PlantSink = {}, options: PlantOption
     advance(step.at);
     if (step.kind === "scale") plant.scale(step.role, step.replicas);
     else if (step.kind === "limits") plant.setLimits(step);
+    else if (step.kind === "switch") plant.switchRole(step.from, step.count);
+    else if (step.kind === "disturb") plant.disturb(step.changes);
     else {
       const replicas = plant.replicas();
       const victim = replicas[Math.floor(step.pick * replicas.length)];
