@@ -1,181 +1,86 @@
-import type { DecodeObservation, Observation, PrefillObservation, ReplicaCounts, TransferObservation } from "../../core/observation.ts";
-import type { Summary } from "../../core/summary.ts";
-import type { PolicySpec } from "../../scaler/policy/schema.ts";
+import type { Observation, ReplicaCounts } from "../../core/observation.ts";
 import type { Plant, PlantReplica, PlantRequest, PlantRole, PlantSink } from "../plant/plant.types.ts";
-import { summarize, summarizeWeighted } from "./quantiles.ts";
-
-/** What one interval brought, as agents would have counted it. */
-function emptyInterval() {
-  return {
-    arrivals: 0,
-    inputTokens: 0,
-    isl: [] as number[],
-    promptTokens: 0,
-    cachedTokens: 0,
-    batches: { count: 0, tokens: 0, seconds: 0 },
-    ttft: [] as number[],
-    finished: 0,
-    outputTokens: 0,
-    osl: [] as number[],
-    steps: { count: 0, seconds: 0, sequences: 0, kvTokens: 0 },
-    itl: [] as { value: number; weight: number }[],
-    transfer: { transfers: 0, bytes: 0, busySeconds: 0, failures: 0 },
-  };
-}
+import { createRandom } from "../random.ts";
+import { createAgents } from "./agents.ts";
+import { readGauges } from "./gauges.ts";
+import { createInbox } from "./inbox.ts";
+import { observeDecode, observePrefill, observeTransfer } from "./observe.ts";
+import type { BacktestSetup } from "./setup.ts";
 
 export interface Limits {
   readonly maxBatchedTokens: number;
   readonly maxNumSeqs: number;
 }
 
+/** The way from the plant to a controller, as production has it: agents count and report, the scaler folds what arrived. */
 export interface Recorder {
   readonly sink: PlantSink;
   arrived(request: PlantRequest): void;
-  /** The observation of the interval that ends at `at`; a new interval begins. `lostSince`: no agent reported since then. */
-  observe(plant: Plant, at: number, limits: Limits, lostSince: number | undefined): Observation;
+  /** When the agents report next, and the reporting; the plant stands there. */
+  nextReport(): number;
+  report(plant: Plant): void;
+  /** The observation at `at`: replica counts from the cluster itself, everything else from reports that have arrived. */
+  observe(plant: Plant, at: number, limits: Limits): Observation;
 }
 
-/** Collects between ticks only what agents could have reported: no arrival before it happened, no length before it was known. */
-export function createRecorder(spec: PolicySpec, kvCapacityTokens: number): Recorder {
-  let interval = emptyInterval();
-  let since = 0;
-  const sink: PlantSink = {
-    prefillPass(_replica, pass) {
-      interval.batches.count += 1;
-      interval.batches.tokens += pass.tokens;
-      interval.batches.seconds += pass.seconds;
-      for (const done of pass.finished) {
-        interval.promptTokens += done.request.inputTokens;
-        interval.cachedTokens += done.cachedTokens;
-      }
-    },
-    transfer(transfer) {
-      interval.transfer.busySeconds += transfer.end - transfer.start;
-      if (transfer.failed) interval.transfer.failures += 1;
-      else {
-        interval.transfer.transfers += 1;
-        interval.transfer.bytes += transfer.bytes;
-      }
-    },
-    decodeSteps(_replica, run) {
-      interval.steps.count += run.steps;
-      interval.steps.seconds += run.steps * run.stepSeconds;
-      interval.steps.sequences += run.steps * run.sequences;
-      interval.steps.kvTokens += run.steps * run.kvTokens;
-      interval.outputTokens += run.steps * run.sequences;
-      interval.itl.push({ value: run.stepSeconds, weight: run.steps * run.sequences });
-    },
-    firstToken(_replica, _request, _at, ttft) {
-      interval.ttft.push(ttft);
-    },
-    finished(record) {
-      if (record.failed) return;
-      interval.finished += 1;
-      interval.osl.push(record.request.outputTokens);
-    },
-  };
+/** From a report's instant until it is folded: half a second of scraping and sketching, a second of network and queues. */
+export const REPORT_DELAY = 1.5;
+
+/** Another stream than the router's ties, so that losing reports does not change how requests are routed. */
+const LOSS_SEED = 0x5eed;
+
+export function createRecorder(setup: BacktestSetup): Recorder {
+  const { spec } = setup.policy;
+  const { evidence, interval } = spec.behavior;
+  const agents = createAgents({
+    gpusPerReplica: (role) => spec.pools[role].gpusPerReplica,
+    faults: setup.faults,
+    delay: setup.reportDelay ?? REPORT_DELAY,
+    loss: setup.reportLoss ?? 0,
+    random: createRandom(setup.seed ^ LOSS_SEED),
+  });
+  const inbox = createInbox();
   return {
-    sink,
-    arrived(request) {
-      interval.arrivals += 1;
-      interval.inputTokens += request.inputTokens;
-      interval.isl.push(request.inputTokens);
-    },
-    observe(plant, at, limits, lostSince) {
-      const closed = interval;
-      const seconds = at - since;
-      interval = emptyInterval();
-      since = at;
-      const replicas = plant.replicas();
+    sink: agents.sink,
+    arrived: agents.arrived,
+    nextReport: agents.next,
+    report: agents.report,
+    observe(plant, at, limits) {
+      inbox.add(agents.take(at));
+      const collected = inbox.close(at, interval);
+      const cluster = plant.replicas();
+      const gauges = readGauges(inbox.latest(at), cluster, evidence.maxAge);
       const unschedulable = plant.unschedulable("prefill") + plant.unschedulable("decode");
-      const seen = lostSince === undefined;
-      const silent = seen ? {} : { evidence: { age: at - lostSince, coverage: 0 } };
-      const prefill = seen ? prefillView(plant, replicas, closed, seconds, spec) : {};
-      const decode = seen ? decodeView(plant, replicas, closed, seconds, spec, kvCapacityTokens) : {};
+      const transfer = observeTransfer(collected, gauges);
       return {
         type: "observation",
         at,
         pools: {
           prefill: {
-            replicas: counts(replicas, "prefill", at),
-            ...silent,
+            replicas: countReplicas(cluster, "prefill", at),
             limits: { maxBatchedTokens: limits.maxBatchedTokens },
-            ...prefill,
+            ...observePrefill(collected, gauges, spec.objectives.ttft?.target),
           },
-          decode: { replicas: counts(replicas, "decode", at), ...silent, limits: { maxNumSeqs: limits.maxNumSeqs }, ...decode },
+          decode: {
+            replicas: countReplicas(cluster, "decode", at),
+            limits: { maxNumSeqs: limits.maxNumSeqs },
+            ...observeDecode(collected, gauges, setup.prior.kvCapacityTokens, spec.objectives.itl?.target),
+          },
         },
-        ...(seen ? { transfer: transferView(replicas, closed, seconds) } : {}),
+        ...(transfer === undefined ? {} : { transfer }),
         ...(unschedulable > 0 ? { unschedulable } : {}),
       };
     },
   };
 }
 
-type Interval = ReturnType<typeof emptyInterval>;
-
-function counts(replicas: readonly PlantReplica[], role: PlantRole, at: number): ReplicaCounts {
+/** A replica that switches role counts where it is going, as starting: it is paid for and will serve there. */
+function countReplicas(replicas: readonly PlantReplica[], role: PlantRole, at: number): ReplicaCounts {
   const pool = replicas.filter((replica) => replica.role === role);
+  const joining = replicas.flatMap(({ becomes }) => (becomes?.role === role ? [{ age: at - becomes.at }] : []));
   return {
     ready: pool.filter((replica) => replica.phase === "ready").length,
-    starting: pool.filter((replica) => replica.phase === "starting").map((replica) => ({ age: at - replica.createdAt })),
-    draining: pool.filter((replica) => replica.phase === "draining").length,
+    starting: [...pool.filter(({ phase }) => phase === "starting").map(({ createdAt }) => ({ age: at - createdAt })), ...joining],
+    draining: pool.filter((replica) => replica.phase === "draining" && replica.becomes === undefined).length,
   };
-}
-
-const total = (replicas: readonly PlantReplica[], role: PlantRole, of: (replica: PlantReplica) => number): number =>
-  replicas.reduce((sum, replica) => (replica.role === role ? sum + of(replica) : sum), 0);
-
-const shape = ({ mean, p50, p90, p99 }: Summary) => ({ mean, p50, p90, p99 });
-
-/** `queue.tokens` is left out: no engine publishes the uncached tokens of its queue. */
-function prefillView(plant: Plant, replicas: readonly PlantReplica[], i: Interval, seconds: number, spec: PolicySpec): PrefillObservation {
-  const ttft = summarize(i.ttft, spec.objectives.ttft?.target);
-  const isl = summarize(i.isl);
-  // Hits are known when a prompt is computed; the share seen there is taken to hold for what arrived.
-  const hitShare = i.promptTokens > 0 ? i.cachedTokens / i.promptTokens : 0;
-  return {
-    queue: { requests: total(replicas, "prefill", (replica) => replica.waiting) + plant.unrouted("prefill") },
-    running: { requests: total(replicas, "prefill", (replica) => replica.running) },
-    interval: {
-      seconds,
-      arrivals: i.arrivals,
-      inputTokens: i.inputTokens,
-      cachedTokens: Math.round(i.inputTokens * hitShare),
-      batches: i.batches,
-      ...(ttft === undefined ? {} : { ttft }),
-      ...(isl === undefined ? {} : { isl: shape(isl) }),
-    },
-  };
-}
-
-function decodeView(
-  plant: Plant,
-  replicas: readonly PlantReplica[],
-  i: Interval,
-  seconds: number,
-  spec: PolicySpec,
-  kvCapacityTokens: number,
-): DecodeObservation {
-  const itl = summarizeWeighted(i.itl, spec.objectives.itl?.target);
-  const osl = summarize(i.osl);
-  const kvTokens = total(replicas, "decode", (replica) => replica.kvTokens);
-  const serving = total(replicas, "decode", (replica) => (replica.phase === "starting" ? 0 : 1));
-  return {
-    queue: { requests: total(replicas, "decode", (replica) => replica.waiting) + plant.unrouted("decode") },
-    running: { requests: total(replicas, "decode", (replica) => replica.running), kvTokens },
-    ...(serving > 0 ? { kvUsage: kvTokens / (serving * kvCapacityTokens) } : {}),
-    kvCapacityTokens,
-    interval: {
-      seconds,
-      finished: i.finished,
-      outputTokens: i.outputTokens,
-      steps: i.steps,
-      ...(itl === undefined ? {} : { itl }),
-      ...(osl === undefined ? {} : { osl: shape(osl) }),
-    },
-  };
-}
-
-function transferView(replicas: readonly PlantReplica[], i: Interval, seconds: number): TransferObservation {
-  return { seconds, ...i.transfer, backlog: total(replicas, "decode", (replica) => replica.waitingForKv) };
 }

@@ -4,9 +4,10 @@ import type { Controller } from "../../scaler/decide/controller.types.ts";
 import { createPlant } from "../plant/plant.ts";
 import type { Plant, PlantSink, RequestRecord } from "../plant/plant.types.ts";
 import { countActions, type Actions, type TimelineRow } from "./actions.ts";
-import { crashOldest, lostSince } from "./faults.ts";
+import { createFaultScript, type FaultScript } from "./fault-script.ts";
 import { createRecorder, type Limits, type Recorder } from "./recorder.ts";
 import { createScores, type Attainment, type Scores } from "./scores.ts";
+import type { Trace } from "../traces/trace.types.ts";
 import { plantConfig, type BacktestSetup, type Split } from "./setup.ts";
 
 /** One run of formats §4, without what only a clock can tell. */
@@ -48,29 +49,18 @@ export function runBacktestOnce<State>(
   const { policy, trace } = setup;
   const interval = policy.spec.behavior.interval;
   const scores = createScores(policy.spec);
-  const recorder = createRecorder(policy.spec, setup.prior.kvCapacityTokens);
-  const sink = controller === undefined ? { finished: (record: RequestRecord) => scores.add(record) } : joinSinks(recorder, scores);
+  const recorder = controller === undefined ? undefined : createRecorder(setup);
+  const sink = recorder === undefined ? { finished: (record: RequestRecord) => scores.add(record) } : joinSinks(recorder, scores);
   const plant = createPlant(plantConfig(setup, initial), setup.prior, sink);
-  const driver = controller === undefined ? undefined : createDriver(setup, controller, plant, recorder);
+  const driver = controller === undefined || recorder === undefined ? undefined : createDriver(setup, controller, plant, recorder);
   const timeline: TimelineRow[] = [[0, initial.prefill, initial.decode]];
-  const crashes = setup.faults.filter((fault) => fault.kind === "replica-crash").sort((a, b) => a.at - b.at);
-  let next = 0;
+  const course = createCourse(trace, plant, createFaultScript(setup.faults), recorder);
   let aborted = false;
   for (let tick = 1; ; tick += 1) {
     const at = tick * interval;
-    for (let request = trace.requests[next]; request !== undefined && request.arrival <= at; request = trace.requests[next]) {
-      plant.submit(request);
-      if (driver !== undefined) recorder.arrived(request);
-      next += 1;
-    }
-    for (let crash = crashes[0]; crash !== undefined && crash.at <= at; crash = crashes[0]) {
-      plant.advanceTo(crash.at);
-      crashOldest(plant, crash.role);
-      crashes.shift();
-    }
-    plant.advanceTo(at);
+    course.advanceTo(at);
     hooks.progress?.(Math.min(1, at / Math.max(1e-9, trace.seconds)));
-    const ended = next >= trace.requests.length && at >= trace.seconds;
+    const ended = course.submitted() >= trace.requests.length && at >= trace.seconds;
     if ((ended && plant.inFlight() === 0) || at >= trace.seconds + GRACE_SECONDS) break;
     if (hooks.giveUp?.(scores) === true) {
       aborted = true;
@@ -96,6 +86,40 @@ export function runBacktestOnce<State>(
   };
 }
 
+interface Course {
+  advanceTo(at: number): void;
+  /** Requests of the trace that were handed to the plant. */
+  submitted(): number;
+}
+
+/** Takes the plant through the trace, stopping where a fault begins or ends and where agents report. */
+function createCourse(trace: Trace, plant: Plant, faults: FaultScript, recorder: Recorder | undefined): Course {
+  let next = 0;
+  const advance = (at: number): void => {
+    for (let request = trace.requests[next]; request !== undefined && request.arrival <= at; request = trace.requests[next]) {
+      plant.submit(request);
+      recorder?.arrived(request);
+      next += 1;
+    }
+    plant.advanceTo(at);
+  };
+  return {
+    submitted: () => next,
+    advanceTo(at) {
+      for (;;) {
+        const fault = faults.next();
+        const report = recorder?.nextReport() ?? Infinity;
+        if (Math.min(fault, report) > at) break;
+        advance(Math.min(fault, report));
+        // What breaks in the instant of a report is in the report.
+        if (fault <= report) faults.play(plant);
+        else recorder?.report(plant);
+      }
+      advance(at);
+    },
+  };
+}
+
 function joinSinks(recorder: Recorder, scores: Scores): PlantSink {
   return {
     ...recorder.sink,
@@ -114,7 +138,7 @@ interface Driver {
 
 /** Observes, asks the controller, applies: the same steps as in production, with the plant as the cluster. */
 function createDriver<State>(setup: BacktestSetup, controller: Controller<State>, plant: Plant, recorder: Recorder): Driver {
-  const { policy, faults } = setup;
+  const { policy } = setup;
   const config = plantConfig(setup, { prefill: 0, decode: 0 });
   let limits: Limits = { maxBatchedTokens: config.prefill.maxBatchedTokens, maxNumSeqs: config.decode.maxNumSeqs };
   let state = controller.start(policy, setup.prior, 0);
@@ -124,7 +148,7 @@ function createDriver<State>(setup: BacktestSetup, controller: Controller<State>
     decisions: () => decisions,
     holds: () => holds,
     tick(at) {
-      const observation = recorder.observe(plant, at, limits, lostSince(faults, at));
+      const observation = recorder.observe(plant, at, limits);
       const result = controller.tick(state, observation, policy);
       state = result.state;
       decisions += 1;
@@ -139,6 +163,7 @@ function apply(setup: BacktestSetup, plant: Plant, decision: Decision, limits: L
   const { prefill, decode } = decision.pools;
   const { pools } = setup.policy.spec;
   // The shrinking pool first: a conversion's GPUs must be free before the other pool can take them.
+  if (setup.policy.spec.rebalance.roleSwitch) switchRoles(plant, prefill.replicas, decode.replicas);
   const shrinkFirst = decode.replicas < plant.desired("decode");
   if (shrinkFirst) plant.scale("decode", decode.replicas);
   plant.scale("prefill", prefill.replicas);
@@ -152,13 +177,20 @@ function apply(setup: BacktestSetup, plant: Plant, decision: Decision, limits: L
   return next;
 }
 
+/** Where one pool shrinks and the other grows, replicas change role in place: no lead time, no new GPU. */
+function switchRoles(plant: Plant, prefill: number, decode: number): void {
+  const [growPrefill, growDecode] = [prefill - plant.desired("prefill"), decode - plant.desired("decode")];
+  if (growPrefill * growDecode >= 0) return;
+  plant.switchRole(growPrefill < 0 ? "prefill" : "decode", Math.min(Math.abs(growPrefill), Math.abs(growDecode)));
+}
+
 /** Ready and starting replicas, whenever they changed. */
 function noteTimeline(timeline: TimelineRow[], plant: Plant, at: number): void {
   let prefill = 0;
   let decode = 0;
   for (const replica of plant.replicas()) {
-    if (replica.phase === "draining") continue;
-    if (replica.role === "prefill") prefill += 1;
+    if (replica.phase === "draining" && replica.becomes === undefined) continue;
+    if ((replica.becomes?.role ?? replica.role) === "prefill") prefill += 1;
     else decode += 1;
   }
   const last = timeline.at(-1);

@@ -15,6 +15,9 @@ export interface BacktestSetup {
   readonly faults: readonly Fault[];
   /** Instead of the policy's lead times. */
   readonly leadTime?: number;
+  /** Seconds until an agent's report has arrived (default 1.5), and the share that never does (default 0). */
+  readonly reportDelay?: number;
+  readonly reportLoss?: number;
 }
 
 export interface Split {

@@ -50,22 +50,39 @@ describe("actions of a timeline", () => {
 describe("command line values", () => {
   it.each([
     ["replica-crash=90s", { kind: "replica-crash", at: 90, role: "decode" }],
+    ["replica-crash=90:prefill", { kind: "replica-crash", at: 90, role: "prefill" }],
     ["replica-crash=1m/prefill", { kind: "replica-crash", at: 60, role: "prefill" }],
     ["metrics-loss=10s-1m30s", { kind: "metrics-loss", from: 10, to: 90 }],
+    ["metrics-loss=600-780", { kind: "metrics-loss", from: 600, to: 780 }],
+    ["unschedulable=10s-20s", { kind: "unschedulable", from: 10, to: 20 }],
+    ["link-slow=1m-2m:20", { kind: "link-slow", from: 60, to: 120, factor: 20 }],
+    ["slow-start=3", { kind: "slow-start", from: 0, to: Infinity, factor: 3 }],
+    ["slow-start=3:1m-2m", { kind: "slow-start", from: 60, to: 120, factor: 3 }],
+    ["gpu-throttle=10-20:1.5", { kind: "gpu-throttle", from: 10, to: 20, factor: 1.5 }],
+    ["gpu-throttle=10-20:1.5:decode", { kind: "gpu-throttle", from: 10, to: 20, factor: 1.5, role: "decode" }],
+    ["clock-skew=-300ms", { kind: "clock-skew", seconds: -0.3 }],
+    ["clock-skew=5:node-2", { kind: "clock-skew", seconds: 5, node: 2 }],
   ])("fault %s", (text, fault) => {
     expect(parseFault(text, parseDuration)).toEqual({ ok: true, value: fault });
   });
 
   it.each([
-    ["replica-crash=soon", '"soon" is not a time'],
-    ["replica-crash=1m/router", '"router" is not a pool'],
-    ["metrics-loss=1m", '"1m" is not FROM-TO'],
-    ["metrics-loss=2m-1m", "TO must lie after FROM"],
-    ["earthquake=1m", 'there is no fault "earthquake"'],
-    ["", 'there is no fault ""'],
+    ["replica-crash=soon", '"soon" is not a time; write replica-crash=AT[:role]'],
+    ["replica-crash=1m:router", '"router" is not a pool; write replica-crash=AT[:role]'],
+    ["metrics-loss=1m", '"1m" is not FROM-TO; write metrics-loss=FROM-TO'],
+    ["metrics-loss=2m-1m", "TO must lie after FROM; write metrics-loss=FROM-TO"],
+    ["metrics-loss=1m-2m:9", '":9" is too much; write metrics-loss=FROM-TO'],
+    ["link-slow=1m-2m", '"" is not a factor above zero; write link-slow=FROM-TO:FACTOR'],
+    ["link-slow=1m-2m:0", '"0" is not a factor above zero'],
+    ["slow-start=fast", '"fast" is not a factor above zero; write slow-start=FACTOR[:FROM-TO]'],
+    ["slow-start=2:1m", '"1m" is not FROM-TO'],
+    ["gpu-throttle=1m-2m:2:router", '"router" is not a pool; write gpu-throttle=FROM-TO:FACTOR[:role]'],
+    ["clock-skew=1s:0", '"0" is not a node; write clock-skew=SECONDS[:node]'],
+    ["earthquake=1m", 'there is no fault "earthquake"; known faults: replica-crash=AT[:role], metrics-loss=FROM-TO, link-slow='],
+    ["", 'there is no fault ""; known faults: '],
   ])("bad fault %s", (text, why) => {
     const parsed = parseFault(text, parseDuration);
-    expect(parsed.ok ? "" : parsed.error).toContain(`--fault ${text}: ${why}; known faults: replica-crash=TIME`);
+    expect(parsed.ok ? "" : parsed.error).toContain(`--fault ${text}: ${why}`);
   });
 
   it("controllers: known, planned and unknown ones", () => {

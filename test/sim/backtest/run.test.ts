@@ -1,41 +1,13 @@
 import { describe, expect, it } from "vitest";
-import type { Decision } from "../../../core/decision.ts";
 import type { Observation } from "../../../core/observation.ts";
-import type { Controller } from "../../../scaler/decide/controller.types.ts";
 import { fulcrum } from "../../../scaler/decide/controller.ts";
 import { runBacktestOnce } from "../../../sim/backtest/run.ts";
 import { warmStart } from "../../../sim/backtest/setup.ts";
 import { builtinTrace } from "../../../sim/traces/builtin.ts";
 import { windowTrace } from "../../../sim/traces/rate.ts";
 import { assembleTrace } from "../../../sim/traces/trace.types.ts";
+import { scripted } from "./scripted.ts";
 import { policy, setup } from "./setup.ts";
-
-/** Follows a script of [seconds, prefill, decode] and keeps what it saw. */
-function scripted(script: readonly (readonly [number, number, number])[], limits?: { maxBatchedTokens: number; maxNumSeqs: number }) {
-  const seen: Observation[] = [];
-  const controller: Controller<null> = {
-    name: "scripted",
-    start: () => null,
-    tick(state, observation) {
-      seen.push(observation);
-      const [, prefill, decode] = script.findLast(([at]) => at <= observation.at) ?? [0, 1, 1];
-      const decision: Decision = {
-        type: "decision",
-        at: observation.at,
-        pools: {
-          prefill: { replicas: prefill, ...(limits === undefined ? {} : { limits: { maxBatchedTokens: limits.maxBatchedTokens } }) },
-          decode: { replicas: decode, ...(limits === undefined ? {} : { limits: { maxNumSeqs: limits.maxNumSeqs } }) },
-        },
-        moves: [],
-        predicted: {},
-        reasons: [],
-        hold: false,
-      };
-      return { state, decision };
-    },
-  };
-  return { controller, seen };
-}
 
 const quiet = windowTrace(builtinTrace(1), 230, 300);
 
@@ -87,14 +59,15 @@ describe("back-test run", () => {
   it("observes exactly what happened", () => {
     const { controller, seen } = scripted([[0, 6, 2]]);
     const trace = builtinTrace(1);
-    runBacktestOnce(setup({ trace }), { prefill: 6, decode: 2 }, "x", controller);
+    runBacktestOnce(setup({ trace, reportDelay: 0 }), { prefill: 6, decode: 2 }, "x", controller);
     const sum = (of: (observation: Observation) => number | undefined): number => seen.reduce((total, item) => total + (of(item) ?? 0), 0);
     // The last tick ends the run before it is observed: at most its own interval is missing.
     expect(sum((o) => o.pools.prefill?.interval?.arrivals)).toBe(trace.requests.length);
     expect(sum((o) => o.pools.prefill?.interval?.inputTokens)).toBe(trace.inputTokens);
     expect(sum((o) => o.pools.prefill?.interval?.batches?.tokens)).toBe(trace.inputTokens);
     expect(sum((o) => o.transfer?.transfers)).toBe(trace.requests.length);
-    expect(sum((o) => o.pools.prefill?.interval?.ttft?.count)).toBe(trace.requests.length);
+    // Where spans speak for an interval, a first token may be told in the one before or after its own.
+    expect(Math.abs(sum((o) => o.pools.prefill?.interval?.ttft?.count) / trace.requests.length - 1)).toBeLessThan(0.01);
     const finished = sum((o) => o.pools.decode?.interval?.finished);
     expect(trace.requests.length - finished).toBeLessThan(10);
     const busy = sum((o) => o.pools.decode?.interval?.steps?.seconds);
@@ -136,34 +109,6 @@ describe("back-test run", () => {
       ttft: undefined,
       itl: undefined,
     });
-  });
-});
-
-describe("faults", () => {
-  it("metrics loss: replicas are still known, nothing else is, and the age says so", () => {
-    const { controller, seen } = scripted([[0, 2, 2]]);
-    runBacktestOnce(
-      setup({ trace: quiet, faults: [{ kind: "metrics-loss", from: 20, to: 30 }] }),
-      { prefill: 2, decode: 2 },
-      "x",
-      controller,
-    );
-    const during = seen.find(({ at }) => at === 26);
-    expect(during?.pools.prefill).toEqual({
-      replicas: { ready: 2, starting: [], draining: 0 },
-      evidence: { age: 6, coverage: 0 },
-      limits: { maxBatchedTokens: 8192 },
-    });
-    expect(during?.transfer).toBeUndefined();
-    expect(seen.find(({ at }) => at === 32)?.pools.prefill?.interval?.seconds).toBe(2);
-  });
-
-  it("a crashed replica is replaced and its requests finish", () => {
-    const { controller, seen } = scripted([[0, 2, 2]]);
-    const faults = [{ kind: "replica-crash", at: 21, role: "decode" }] as const;
-    const result = runBacktestOnce(setup({ trace: quiet, faults }), { prefill: 2, decode: 2 }, "x", controller);
-    expect(seen.find(({ at }) => at === 22)?.pools.decode?.replicas).toEqual({ ready: 1, starting: [{ age: 1 }], draining: 0 });
-    expect(result.unfinished).toBe(0);
   });
 });
 

@@ -1,9 +1,7 @@
 import { policySchema, type Policy } from "../../../scaler/policy/schema.ts";
-import type { Fault } from "../../../sim/backtest/faults.ts";
 import type { BacktestSetup } from "../../../sim/backtest/setup.ts";
 import { defaultProfile, toPrior } from "../../../sim/profiles/load.ts";
 import { builtinTrace } from "../../../sim/traces/builtin.ts";
-import type { Trace } from "../../../sim/traces/trace.types.ts";
 
 export function policy(spec: Record<string, unknown> = {}): Policy {
   return policySchema.parse({
@@ -21,12 +19,8 @@ export function policy(spec: Record<string, unknown> = {}): Policy {
   });
 }
 
-export function setup(overrides: { trace?: Trace; policy?: Policy; faults?: readonly Fault[]; seed?: number } = {}): BacktestSetup {
-  return {
-    policy: overrides.policy ?? policy(),
-    prior: toPrior(defaultProfile),
-    trace: overrides.trace ?? builtinTrace(1),
-    seed: overrides.seed ?? 1,
-    faults: overrides.faults ?? [],
-  };
+type Overrides = Partial<Pick<BacktestSetup, "trace" | "policy" | "faults" | "seed" | "reportDelay" | "reportLoss" | "leadTime">>;
+
+export function setup(overrides: Overrides = {}): BacktestSetup {
+  return { policy: policy(), prior: toPrior(defaultProfile), trace: builtinTrace(1), seed: 1, faults: [], ...overrides };
 }
