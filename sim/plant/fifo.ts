@@ -15,6 +15,15 @@ export class Fifo<T> {
     this.items.push(item);
   }
 
+  /** Back to the head of the queue. */
+  unshift(item: T): void {
+    if (this.head === 0) this.items.unshift(item);
+    else {
+      this.head -= 1;
+      this.items[this.head] = item;
+    }
+  }
+
   shift(): T | undefined {
     if (this.head >= this.items.length) return undefined;
     const item = this.items[this.head];
