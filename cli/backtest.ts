@@ -30,6 +30,8 @@ export interface BacktestOptions {
   readonly leadTime?: number;
   readonly controllers?: readonly string[];
   readonly faults: readonly string[];
+  readonly reportDelay?: number;
+  readonly reportLoss?: number;
   readonly seed: number;
   readonly skipBad: boolean;
   readonly json: boolean;
@@ -45,8 +47,13 @@ export async function runBacktest(options: BacktestOptions): Promise<number> {
   const policy = await readPolicy(options.policy);
   const prior = toPrior(slowProfile(await readProfile(options.profile), options.slow));
   const trace = await prepareTrace(options);
-  const { seed, leadTime } = options;
-  const setup: BacktestSetup = { policy, prior, trace, seed, faults, ...(leadTime === undefined ? {} : { leadTime }) };
+  const { seed, leadTime, reportDelay, reportLoss } = options;
+  const setup: BacktestSetup = {
+    ...{ policy, prior, trace, seed, faults },
+    ...(leadTime === undefined ? {} : { leadTime }),
+    ...(reportDelay === undefined ? {} : { reportDelay }),
+    ...(reportLoss === undefined ? {} : { reportLoss }),
+  };
   note(`${trace.name}: ${trace.requests.length} requests in ${trace.seconds.toFixed(0)} s`);
   const report = createReport(
     setup,

@@ -29,6 +29,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./commands/backtest.ts")).backtest,
   },
   {
+    name: "topology",
+    summary: "compare aggregated serving with every prefill:decode split at equal GPUs",
+    load: async () => (await import("./commands/topology.ts")).topology,
+  },
+  {
     name: "plan",
     summary: "answer observations on stdin with decisions on stdout, as JSON lines",
     load: async () => (await import("./commands/plan.ts")).plan,

@@ -20,6 +20,19 @@ export function positive(text: string): number {
   return value;
 }
 
+export function share(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !(value >= 0 && value < 1))
+    throw new InvalidArgumentError("Write a share from 0 to below 1, for example 0.05.");
+  return value;
+}
+
+export function count(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value < 1 || value > 100_000) throw new InvalidArgumentError("Write a whole number, 1 or more.");
+  return value;
+}
+
 export function port(text: string): number {
   const value = Number(text);
   if (!/^\d+$/.test(text) || value < 1 || value > 65_535) throw new InvalidArgumentError("Write a port number from 1 to 65535.");
@@ -31,6 +44,9 @@ export function seed(text: string): number {
   if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) throw new InvalidArgumentError("Write a whole number, 0 or more.");
   return value;
 }
+
+/** An option that may be given more than once. */
+export const collect = (text: string, before: readonly string[]): readonly string[] => [...before, text];
 
 export const list = (text: string): readonly string[] =>
   text

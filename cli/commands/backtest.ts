@@ -1,5 +1,5 @@
 import type { Define } from "../define.ts";
-import { duration, list, positive, positiveDuration, seed } from "../options.ts";
+import { collect, duration, list, positive, positiveDuration, seed, share } from "../options.ts";
 
 const EXAMPLES = `
 Controllers: fulcrum, static (best fixed plan in hindsight), and the baselines that --controllers lists when it is given a wrong name.
@@ -8,8 +8,6 @@ Examples:
   fulcrum backtest --policy policies/llama-8b.yaml --trace azure_llm_2023_conv.csv --rate 8
   fulcrum backtest --policy policies/llama-8b.yaml --trace mooncake_conversation.jsonl.gz --controllers fulcrum,static --json
   fulcrum backtest --policy policies/llama-8b.yaml --trace day.csv --from 1h --to 2h --fail-under attainment=0.99`;
-
-const collect = (text: string, before: readonly string[]): readonly string[] => [...before, text];
 
 export const backtest: Define = (command, run) => {
   command
@@ -22,7 +20,9 @@ export const backtest: Define = (command, run) => {
     .option("--slow <x>", "multiply the profile's latencies", positive, 1)
     .option("--lead-time <time>", "time from a decision to a ready replica, instead of the policy's", duration)
     .option("--controllers <names>", "comma-separated controllers to run", list)
-    .option("--fault <NAME=…>", "inject a fault; may be given more than once", collect, [])
+    .option("--fault <NAME=…>", "inject a fault (replica-crash, metrics-loss, link-slow, …); may be given more than once", collect, [])
+    .option("--report-delay <time>", "time from an agent's report to the scaler; the default is 1500ms", duration)
+    .option("--report-loss <share>", "share of agents' reports that never arrive", share)
     .option("--seed <n>", "seed of everything that is random", seed, 1)
     .option("--skip-bad", "count bad rows of the trace and go on", false)
     .option("--json", "print the result as JSON on stdout", false)
@@ -49,6 +49,8 @@ interface BacktestFlags {
   readonly leadTime?: number;
   readonly controllers?: readonly string[];
   readonly fault: readonly string[];
+  readonly reportDelay?: number;
+  readonly reportLoss?: number;
   readonly seed: number;
   readonly skipBad: boolean;
   readonly json: boolean;

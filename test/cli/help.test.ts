@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import manifest from "../../package.json" with { type: "json" };
 import { runCli } from "../support/run-cli.ts";
 
-const COMMANDS = ["demo", "agent", "scaler", "policy", "backtest", "plan", "replay", "explain", "doctor", "profile"];
+const COMMANDS = ["demo", "agent", "scaler", "policy", "backtest", "topology", "plan", "replay", "explain", "doctor", "profile"];
 
 describe("help", () => {
   test("--help names every command and the exit codes", async () => {
@@ -42,6 +42,14 @@ describe("usage errors end with 2 and say what is wrong, on stderr only", () => 
     [["policy", "check"], "missing required argument 'files'"],
     [["policy", "chek", "x.yaml"], "unknown command 'chek'"],
     [["backtest"], "required option '--policy <file>' not specified"],
+    [["backtest", "--report-loss", "1"], "Write a share from 0 to below 1"],
+    [["topology"], "required option '--gpus <n>' not specified"],
+    [["topology", "--gpus", "0"], "Write a whole number, 1 or more"],
+    [["topology", "--gpus", "8"], "required option '--ttft <time>' not specified"],
+    [["topology", "--gpus", "8", "--ttft", "1s"], "either --trace FILE or --shape PROMPT/ANSWER"],
+    [["topology", "--gpus", "8", "--ttft", "1s", "--shape", "10"], "write prompt and answer tokens, for example 3000/150"],
+    [["topology", "--gpus", "1", "--ttft", "1s", "--shape", "10/10"], "leave no GPU for the other role"],
+    [["topology", "--gpus", "8", "--ttft", "1s", "--shape", "10/10", "--chunks", "big"], '"big" is not a number of tokens'],
     [["demo", "--rate", "0"], "Write a number above zero"],
     [["demo", "--rate", ""], "Write a number above zero"],
     [["demo", "--duration", "5"], "Write a number with a unit"],
