@@ -1,3 +1,4 @@
+import { bytesPerSecond } from "../core/units.ts";
 import type { MixedStep } from "../sim/aggregated/aggregated.types.ts";
 import { defaultProfile, toPrior } from "../sim/profiles/load.ts";
 import { loadProfile } from "../sim/profiles/read.ts";
@@ -67,12 +68,11 @@ async function readBuilds({ profile, link }: TopologyOptions): Promise<{ prefill
   const bad = loaded.flatMap((one) => (one.ok ? [] : one.error));
   if (bad.length > 0) throw badInput(...bad);
   const profiles = loaded.flatMap((one) => (one.ok ? [one.value] : []));
-  const bytesPerSecond = link === undefined ? undefined : Number(link) * 1e9;
-  if (bytesPerSecond !== undefined && !(bytesPerSecond > 0))
-    throw badInput(`--link ${link ?? ""}: write gigabytes per second, for example 45`);
+  const speed = link === undefined ? undefined : Number(link) * 1e9;
+  if (speed !== undefined && !(speed > 0)) throw badInput(`--link ${link ?? ""}: write gigabytes per second, for example 45`);
   const all = (profiles.length > 0 ? profiles : [defaultProfile]).map((one) => {
     const prior = toPrior(one);
-    const transfer = bytesPerSecond === undefined ? prior.transfer : { ...prior.transfer, bytesPerSecond };
+    const transfer = speed === undefined ? prior.transfer : { ...prior.transfer, bytesPerSecond: bytesPerSecond(speed) };
     return { gpusPerReplica: one.gpusPerReplica, prior: { ...prior, transfer } };
   });
   return {
