@@ -1,7 +1,7 @@
 import { allocated, evictSequences } from "./decode.ts";
 import { Fifo } from "./fifo.ts";
 import { Heap } from "./heap.ts";
-import { restart, type Job } from "./job.ts";
+import { recompute, restart, type Job } from "./job.ts";
 import { dropTransfersFrom, dropTransfersTo } from "./link.ts";
 import { evictPrompts, startPass } from "./prefill.ts";
 import type { PlantPhase, PlantRole } from "./plant.types.ts";
@@ -164,10 +164,28 @@ const load = (world: World, replica: Replica): number =>
 export function retireDrained(world: World): void {
   if (world.draining === 0) return;
   for (const replica of [...world.prefill, ...world.decode]) {
-    if (replica.phase !== "draining" || !isEmpty(replica)) continue;
+    if (replica.phase !== "draining") continue;
+    if (replica.role === "prefill" && replica.becomes !== undefined) dropParked(world, replica);
+    if (!isEmpty(replica)) continue;
     remove(world, replica);
     if (replica.becomes !== undefined) start(world, replica.becomes.role, replica.gpus, 0);
   }
+}
+
+/**
+ * Where every decode replica there will be is a prefill replica that waits for its computed prompts to be taken, each would
+ * wait for the other. So one that switches lets them go when nobody is there to take them; they are computed again.
+ */
+function dropParked(world: World, replica: PrefillReplica): void {
+  if (replica.parked === 0 || world.decode.some(({ phase }) => phase !== "draining")) return;
+  for (const job of world.handoffs.extract(({ prefillReplica }) => prefillReplica === replica.id)) {
+    replica.parked -= 1;
+    replica.heldTokens -= job.promptTokens;
+    recompute(job, job.generated);
+    world.unrouted.push(job);
+  }
+  // The memory they held may be what the next prompt in the queue waited for.
+  startPass(world, replica);
 }
 
 function isEmpty(replica: Replica): boolean {

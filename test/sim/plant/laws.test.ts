@@ -6,8 +6,11 @@ import type { PlantSink } from "../../../sim/plant/plant.types.ts";
 import { MODELS, play, scenario } from "./scenario.ts";
 
 const seeds = fc.integer({ min: 1, max: 2 ** 31 - 1 });
-/** A scenario that once left prompts waiting: a crashed decode end freed the prefill memory they needed. */
-const REGRESSIONS: [number][] = [[31_541_377]];
+/**
+ * Scenarios that once left prompts waiting: a crashed decode end freed the prefill memory they needed; all decode replicas
+ * to come were prefill replicas waiting to be rid of theirs.
+ */
+const REGRESSIONS: [number][] = [[31_541_377], [419_182_034]];
 const check = (law: (seed: number) => void): void => fc.assert(fc.property(seeds, law), { numRuns: 150, examples: REGRESSIONS });
 
 describe("plant laws, under scaling, crashes, role switches, faults, limit changes and full KV memory", () => {
