@@ -32,6 +32,7 @@ export interface BacktestOptions {
   readonly faults: readonly string[];
   readonly reportDelay?: number;
   readonly reportLoss?: number;
+  readonly ttftFrom?: "router" | "spans";
   readonly seed: number;
   readonly skipBad: boolean;
   readonly json: boolean;
@@ -47,12 +48,13 @@ export async function runBacktest(options: BacktestOptions): Promise<number> {
   const policy = await readPolicy(options.policy);
   const prior = toPrior(slowProfile(await readProfile(options.profile), options.slow));
   const trace = await prepareTrace(options);
-  const { seed, leadTime, reportDelay, reportLoss } = options;
+  const { seed, leadTime, reportDelay, reportLoss, ttftFrom } = options;
   const setup: BacktestSetup = {
     ...{ policy, prior, trace, seed, faults },
     ...(leadTime === undefined ? {} : { leadTime }),
     ...(reportDelay === undefined ? {} : { reportDelay }),
     ...(reportLoss === undefined ? {} : { reportLoss }),
+    ...(ttftFrom === undefined ? {} : { ttftFrom }),
   };
   note(`${trace.name}: ${trace.requests.length} requests in ${trace.seconds.toFixed(0)} s`);
   const report = createReport(

@@ -1,3 +1,4 @@
+import { Option } from "commander";
 import type { Define } from "../define.ts";
 import { collect, duration, list, positive, positiveDuration, seed, share } from "../options.ts";
 
@@ -23,6 +24,7 @@ export const backtest: Define = (command, run) => {
     .option("--fault <NAME=…>", "inject a fault (replica-crash, metrics-loss, link-slow, …); may be given more than once", collect, [])
     .option("--report-delay <time>", "time from an agent's report to the scaler; the default is 1500ms", duration)
     .option("--report-loss <share>", "share of agents' reports that never arrive", share)
+    .addOption(new Option("--ttft-from <who>", "who measures TTFT").choices(["router", "spans"]).default("router"))
     .option("--seed <n>", "seed of everything that is random", seed, 1)
     .option("--skip-bad", "count bad rows of the trace and go on", false)
     .option("--json", "print the result as JSON on stdout", false)
@@ -51,6 +53,7 @@ interface BacktestFlags {
   readonly fault: readonly string[];
   readonly reportDelay?: number;
   readonly reportLoss?: number;
+  readonly ttftFrom: "router" | "spans";
   readonly seed: number;
   readonly skipBad: boolean;
   readonly json: boolean;

@@ -5,10 +5,17 @@ import type { Gauges } from "./gauges.ts";
 import type { Collected } from "./inbox.ts";
 import { summarize, summarizeWeighted } from "./quantiles.ts";
 
+type TtftFrom = "router" | "spans";
+
 const shape = ({ mean, p50, p90, p99 }: Summary) => ({ mean, p50, p90, p99 });
 
 /** `queue.tokens` is left out: no engine publishes the uncached tokens of its queue. */
-export function observePrefill(collected: Collected | undefined, gauges: Gauges, target: number | undefined): PrefillObservation {
+export function observePrefill(
+  collected: Collected | undefined,
+  gauges: Gauges,
+  target: number | undefined,
+  from: TtftFrom,
+): PrefillObservation {
   const { sums, evidence } = gauges.prefill;
   const { unrouted } = gauges;
   const seconds = collected?.seconds.router;
@@ -16,12 +23,17 @@ export function observePrefill(collected: Collected | undefined, gauges: Gauges,
     evidence,
     ...(sums === undefined || unrouted === undefined ? {} : { queue: { requests: sums.waiting + unrouted.prefill } }),
     ...(sums === undefined ? {} : { running: { requests: sums.running } }),
-    ...(collected === undefined || seconds === undefined ? {} : { interval: prefillInterval(collected.counts, seconds, target) }),
+    ...(collected === undefined || seconds === undefined ? {} : { interval: prefillInterval(collected.counts, seconds, target, from) }),
   };
 }
 
-function prefillInterval(counts: Counts, seconds: number, target: number | undefined): NonNullable<PrefillObservation["interval"]> {
-  const ttft = summarize(ttftSamples(counts, seconds), target);
+function prefillInterval(
+  counts: Counts,
+  seconds: number,
+  target: number | undefined,
+  from: TtftFrom,
+): NonNullable<PrefillObservation["interval"]> {
+  const ttft = summarize(from === "spans" ? stitchedTtft(counts, seconds) : counts.ttft, target);
   const isl = summarize(counts.isl);
   // Hits are known when a prompt is computed; the share seen there is taken to hold for what arrived.
   const hitShare = counts.promptTokens > 0 ? counts.cachedTokens / counts.promptTokens : 0;
@@ -39,10 +51,13 @@ function prefillInterval(counts: Counts, seconds: number, target: number | undef
 /** Stitched requests must be this share of the interval's first tokens to speak for it (scaler/intake/ttft-source.ts). */
 const MIN_STITCHED = 0.9;
 
-/** Spans where nearly all requests of the interval have ended already, else what the router saw. */
-function ttftSamples({ ttft, stitched }: Counts, seconds: number): readonly number[] {
+/**
+ * First tokens of which nearly all are stitched already; of fewer, nothing is said. (Production then adds up both engines' own
+ * waits; the plant's engines publish none.)
+ */
+function stitchedTtft({ ttft, stitched }: Counts, seconds: number): readonly number[] {
   const current = stitched.filter(({ age }) => age <= seconds);
-  return current.length > 0 && current.length >= MIN_STITCHED * ttft.length ? current.map((one) => one.ttft) : ttft;
+  return current.length >= MIN_STITCHED * ttft.length ? current.map((one) => one.ttft) : [];
 }
 
 export function observeDecode(

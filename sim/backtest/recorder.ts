@@ -59,7 +59,7 @@ export function createRecorder(setup: BacktestSetup): Recorder {
           prefill: {
             replicas: countReplicas(cluster, "prefill", at),
             limits: { maxBatchedTokens: limits.maxBatchedTokens },
-            ...observePrefill(collected, gauges, spec.objectives.ttft?.target),
+            ...observePrefill(collected, gauges, spec.objectives.ttft?.target, setup.ttftFrom ?? "router"),
           },
           decode: {
             replicas: countReplicas(cluster, "decode", at),

@@ -18,6 +18,8 @@ export interface BacktestSetup {
   /** Seconds until an agent's report has arrived (default 1.5), and the share that never does (default 0). */
   readonly reportDelay?: number;
   readonly reportLoss?: number;
+  /** Who measures TTFT: the router (default), or, where none reports, spans of both ends of a request. */
+  readonly ttftFrom?: "router" | "spans";
 }
 
 export interface Split {

@@ -109,12 +109,15 @@ describe("faults by name", () => {
     // One node is full of prefill replicas, so that decode runs on the next one: the skew lies between them.
     const wide = policy({ budget: { gpus: 16 } });
     const short = { ...quiet, requests: quiet.requests.map((request) => ({ ...request, outputTokens: 2 })) };
-    const seen = (faults: readonly Fault[]) => under(faults, script, { policy: wide, trace: short }).seen;
+    const seen = (faults: readonly Fault[], ttftFrom: "router" | "spans" = "spans") =>
+      under(faults, script, { policy: wide, trace: short, ttftFrom }).seen;
     const strip = (o: Observation) => ({
       ...o,
       pools: { ...o.pools, prefill: { ...o.pools.prefill, interval: { ...o.pools.prefill?.interval, ttft: 0 } } },
     });
-    const [calm, skewed] = [seen([]), seen([{ kind: "clock-skew", seconds: 3, node: 2 }])];
+    const skew: Fault[] = [{ kind: "clock-skew", seconds: 3, node: 2 }];
+    expect(seen(skew, "router")).toEqual(seen([], "router"));
+    const [calm, skewed] = [seen([]), seen(skew)];
     expect(skewed.map(strip)).toEqual(calm.map(strip));
     const apart = skewed.flatMap((o, index) => {
       const [a, b] = [o.pools.prefill?.interval?.ttft?.p50, calm[index]?.pools.prefill?.interval?.ttft?.p50];

@@ -19,7 +19,9 @@ export function policy(spec: Record<string, unknown> = {}): Policy {
   });
 }
 
-type Overrides = Partial<Pick<BacktestSetup, "trace" | "policy" | "faults" | "seed" | "reportDelay" | "reportLoss" | "leadTime">>;
+type Overrides = Partial<
+  Pick<BacktestSetup, "trace" | "policy" | "faults" | "seed" | "reportDelay" | "reportLoss" | "ttftFrom" | "leadTime">
+>;
 
 export function setup(overrides: Overrides = {}): BacktestSetup {
   return { policy: policy(), prior: toPrior(defaultProfile), trace: builtinTrace(1), seed: 1, faults: [], ...overrides };
