@@ -141,7 +141,7 @@ function createDriver<State>(setup: BacktestSetup, controller: Controller<State>
   const { policy } = setup;
   const config = plantConfig(setup, { prefill: 0, decode: 0 });
   let limits: Limits = { maxBatchedTokens: config.prefill.maxBatchedTokens, maxNumSeqs: config.decode.maxNumSeqs };
-  let state = controller.start(policy, setup.prior, 0);
+  let state = controller.start(policy, setup.believed ?? setup.prior, 0);
   let decisions = 0;
   let holds = 0;
   return {

@@ -8,8 +8,10 @@ import type { Fault } from "./faults.ts";
 /** Everything a run depends on; runs of the same setup are bit-identical. */
 export interface BacktestSetup {
   readonly policy: Policy;
-  /** What the plant's replicas really do, and what a controller may believe of them beforehand. */
+  /** What the plant's replicas really do. */
   readonly prior: Prior;
+  /** What controllers believe of them beforehand, where that is not the truth. Hindsight (static, oracle) knows the truth. */
+  readonly believed?: Prior;
   readonly trace: Trace;
   readonly seed: number;
   readonly faults: readonly Fault[];

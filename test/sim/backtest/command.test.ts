@@ -101,7 +101,7 @@ describe("fulcrum backtest", () => {
   });
 
   it.each([
-    [{ controllers: ["velocity"] }, '"velocity" is not available yet'],
+    [{ controllers: ["speed"] }, 'there is no controller "speed"; available: fulcrum, static'],
     [{ faults: ["flood=1m"] }, 'there is no fault "flood"'],
     [{ failUnder: ["luck=1"] }, "--fail-under luck=1"],
     [{ from: 4000 }, "no requests between --from 4000s"],

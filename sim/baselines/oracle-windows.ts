@@ -1,0 +1,103 @@
+import { decodeSeconds, prefillSeconds } from "../../core/latency-model.ts";
+import { createPlant } from "../plant/plant.ts";
+import type { PlantRequest, RequestRecord } from "../plant/plant.types.ts";
+import { mostReplicas, plantConfig, targetBatch, type BacktestSetup } from "../backtest/setup.ts";
+
+export interface Window {
+  readonly start: number;
+  readonly seconds: number;
+  /** Missed requests by pool size: `misses.prefill[n]` of TTFT with n prefill replicas, likewise ITL and decode. */
+  readonly misses: { readonly prefill: readonly number[]; readonly decode: readonly number[] };
+}
+
+type Role = "prefill" | "decode";
+
+/** Long enough to hold many requests, short enough to follow a burst; at most about 60 windows bound the work. */
+const SHORTEST = 20;
+const MOST_WINDOWS = 60;
+/** Traffic before a window that fills queues, batches and caches, and time after it for what arrived in it to end. */
+const WARM_SECONDS = 30;
+const AFTER_SECONDS = 60;
+/** A pool offered more than this times its capacity misses about everything; not worth simulating. */
+const HOPELESS = 1.3;
+
+/** Cuts the trace and tries every useful pool size on every window by itself, the other pool being as large as it may. */
+export function tryWindows(setup: BacktestSetup, progress: (share: number) => void): readonly Window[] {
+  const { trace, policy } = setup;
+  const seconds = Math.max(SHORTEST, trace.seconds / MOST_WINDOWS);
+  const count = Math.max(1, Math.ceil(trace.seconds / seconds));
+  const most = mostReplicas(policy.spec);
+  const windows: Window[] = [];
+  for (let index = 0; index < count; index += 1) {
+    const start = index * seconds;
+    const requests = trace.requests.filter(({ arrival }) => arrival >= start - WARM_SECONDS && arrival < start + seconds);
+    const inside = requests.filter(({ arrival }) => arrival >= start);
+    const tryRole = (role: Role): number[] => missesBySize(setup, role, most[role], requests, inside, start, seconds);
+    windows.push({ start, seconds, misses: { prefill: tryRole("prefill"), decode: tryRole("decode") } });
+    progress((index + 1) / count);
+  }
+  return windows;
+}
+
+function missesBySize(
+  setup: BacktestSetup,
+  role: Role,
+  most: number,
+  requests: readonly PlantRequest[],
+  inside: readonly PlantRequest[],
+  start: number,
+  seconds: number,
+): number[] {
+  const misses = [inside.length];
+  const busy = inside.reduce((sum, request) => sum + work(setup, role, request), 0) / seconds;
+  for (let size = 1; size <= most; size += 1) {
+    if (misses[size - 1] === 0) misses.push(0);
+    else if (busy > size * HOPELESS) misses.push(inside.length);
+    else misses.push(Math.min(misses[size - 1] ?? 0, simulate(setup, role, size, requests, start, seconds)));
+  }
+  return misses;
+}
+
+/** Replica-seconds one request takes, decode at the batch that just meets the ITL objective. */
+function work({ prior, policy }: BacktestSetup, role: Role, { inputTokens, outputTokens, hashIds }: PlantRequest): number {
+  if (role === "prefill") {
+    // With a prefix cache the cost is not known beforehand; half is a bound loose enough for a hopelessness test.
+    return prefillSeconds(prior.prefill, inputTokens, inputTokens * inputTokens) * (hashIds === undefined ? 1 : 0.5);
+  }
+  const context = inputTokens + outputTokens / 2;
+  const batch = targetBatch(prior, context, policy.spec);
+  return (outputTokens * decodeSeconds(prior.decode, batch, batch * context)) / batch;
+}
+
+function simulate(
+  setup: BacktestSetup,
+  role: Role,
+  size: number,
+  requests: readonly PlantRequest[],
+  start: number,
+  seconds: number,
+): number {
+  const { spec } = setup.policy;
+  const most = mostReplicas(spec);
+  const split = { ...most, [role]: size };
+  const from = Math.max(0, start - WARM_SECONDS);
+  const objective = (role === "prefill" ? spec.objectives.ttft?.target : spec.objectives.itl?.target) ?? Infinity;
+  let met = 0;
+  const finished = (record: RequestRecord): void => {
+    if (!record.failed && record.request.arrival >= start - from && latency(role, record) <= objective) met += 1;
+  };
+  const config = plantConfig(setup, split);
+  const plant = createPlant({ ...config, gpus: Infinity }, setup.prior, { finished });
+  let inside = 0;
+  for (const request of requests) {
+    if (request.arrival >= start) inside += 1;
+    plant.submit({ ...request, arrival: request.arrival - from });
+  }
+  plant.advanceTo(start - from + seconds + AFTER_SECONDS);
+  return inside - met;
+}
+
+function latency(role: Role, { request, firstToken, end }: RequestRecord): number {
+  if (role === "prefill") return firstToken - request.arrival;
+  return request.outputTokens > 1 ? (end - firstToken) / (request.outputTokens - 1) : 0;
+}
