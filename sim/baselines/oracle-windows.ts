@@ -23,37 +23,36 @@ const HOPELESS = 1.3;
 
 /** Cuts the trace and tries every useful pool size on every window by itself, the other pool being as large as it may. */
 export function tryWindows(setup: BacktestSetup, progress: (share: number) => void): readonly Window[] {
-  const { trace, policy } = setup;
+  const { trace } = setup;
   const seconds = Math.max(SHORTEST, trace.seconds / MOST_WINDOWS);
   const count = Math.max(1, Math.ceil(trace.seconds / seconds));
-  const most = mostReplicas(policy.spec);
   const windows: Window[] = [];
   for (let index = 0; index < count; index += 1) {
     const start = index * seconds;
     const requests = trace.requests.filter(({ arrival }) => arrival >= start - WARM_SECONDS && arrival < start + seconds);
-    const inside = requests.filter(({ arrival }) => arrival >= start);
-    const tryRole = (role: Role): number[] => missesBySize(setup, role, most[role], requests, inside, start, seconds);
-    windows.push({ start, seconds, misses: { prefill: tryRole("prefill"), decode: tryRole("decode") } });
+    const slice = { start, seconds, requests };
+    const misses = { prefill: missesBySize(setup, "prefill", slice), decode: missesBySize(setup, "decode", slice) };
+    windows.push({ start, seconds, misses });
     progress((index + 1) / count);
   }
   return windows;
 }
 
-function missesBySize(
-  setup: BacktestSetup,
-  role: Role,
-  most: number,
-  requests: readonly PlantRequest[],
-  inside: readonly PlantRequest[],
-  start: number,
-  seconds: number,
-): number[] {
+interface Slice {
+  readonly start: number;
+  readonly seconds: number;
+  /** Arrivals of the window, and the ones that warm the plant up for it. */
+  readonly requests: readonly PlantRequest[];
+}
+
+function missesBySize(setup: BacktestSetup, role: Role, slice: Slice): number[] {
+  const inside = slice.requests.filter(({ arrival }) => arrival >= slice.start);
   const misses = [inside.length];
-  const busy = inside.reduce((sum, request) => sum + work(setup, role, request), 0) / seconds;
-  for (let size = 1; size <= most; size += 1) {
+  const busy = inside.reduce((sum, request) => sum + work(setup, role, request), 0) / slice.seconds;
+  for (let size = 1; size <= mostReplicas(setup.policy.spec)[role]; size += 1) {
     if (misses[size - 1] === 0) misses.push(0);
     else if (busy > size * HOPELESS) misses.push(inside.length);
-    else misses.push(Math.min(misses[size - 1] ?? 0, simulate(setup, role, size, requests, start, seconds)));
+    else misses.push(Math.min(misses[size - 1] ?? 0, simulate(setup, role, size, slice)));
   }
   return misses;
 }
@@ -69,14 +68,7 @@ function work({ prior, policy }: BacktestSetup, role: Role, { inputTokens, outpu
   return (outputTokens * decodeSeconds(prior.decode, batch, batch * context)) / batch;
 }
 
-function simulate(
-  setup: BacktestSetup,
-  role: Role,
-  size: number,
-  requests: readonly PlantRequest[],
-  start: number,
-  seconds: number,
-): number {
+function simulate(setup: BacktestSetup, role: Role, size: number, { start, seconds, requests }: Slice): number {
   const { spec } = setup.policy;
   const most = mostReplicas(spec);
   const split = { ...most, [role]: size };

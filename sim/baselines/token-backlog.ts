@@ -1,4 +1,5 @@
 import { decodeSeconds, prefillSeconds, transferSeconds } from "../../core/latency-model.ts";
+import { bytes } from "../../core/units.ts";
 import type { Observation } from "../../core/observation.ts";
 import type { Controller, Prior } from "../../scaler/decide/controller.types.ts";
 import type { PolicySpec } from "../../scaler/policy/schema.ts";
@@ -79,7 +80,7 @@ export const tokenBacklog: Controller<TokenBacklogState> = {
 export function calibrate(prior: Prior): number {
   const idle =
     prefillSeconds(prior.prefill, CHUNK, CHUNK * CHUNK) +
-    transferSeconds(prior.transfer, CHUNK * prior.kvBytesPerToken) +
+    transferSeconds(prior.transfer, bytes(CHUNK * prior.kvBytesPerToken)) +
     decodeSeconds(prior.decode, 1, CHUNK);
   return CHUNK / idle;
 }

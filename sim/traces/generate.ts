@@ -18,7 +18,7 @@ export interface Phase {
   readonly prompt: Lengths;
   readonly answer: Lengths;
   /** Prompts begin with one of so many shared prefixes of so many 512-token blocks. */
-  readonly prefix?: { readonly kinds: number; readonly blocks: number };
+  readonly prefix?: { readonly kinds: number; readonly blocks: number } | undefined;
 }
 
 export interface Generated {
