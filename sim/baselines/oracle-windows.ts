@@ -1,4 +1,5 @@
 import { decodeSeconds, prefillSeconds } from "../../core/latency-model.ts";
+import type { PolicySpec } from "../../scaler/policy/schema.ts";
 import { createPlant } from "../plant/plant.ts";
 import type { PlantRequest, RequestRecord } from "../plant/plant.types.ts";
 import { mostReplicas, plantConfig, targetBatch, type BacktestSetup } from "../backtest/setup.ts";
@@ -6,7 +7,7 @@ import { mostReplicas, plantConfig, targetBatch, type BacktestSetup } from "../b
 export interface Window {
   readonly start: number;
   readonly seconds: number;
-  /** Missed requests by pool size: `misses.prefill[n]` of TTFT with n prefill replicas, likewise ITL and decode. */
+  /** Missed requests by pool size: `misses.prefill[n]` of TTFT with n prefill replicas, `misses.decode[n]` of either objective. */
   readonly misses: { readonly prefill: readonly number[]; readonly decode: readonly number[] };
 }
 
@@ -73,10 +74,9 @@ function simulate(setup: BacktestSetup, role: Role, size: number, { start, secon
   const most = mostReplicas(spec);
   const split = { ...most, [role]: size };
   const from = Math.max(0, start - WARM_SECONDS);
-  const objective = (role === "prefill" ? spec.objectives.ttft?.target : spec.objectives.itl?.target) ?? Infinity;
   let met = 0;
   const finished = (record: RequestRecord): void => {
-    if (!record.failed && record.request.arrival >= start - from && latency(role, record) <= objective) met += 1;
+    if (!record.failed && record.request.arrival >= start - from && meets(role, record, spec)) met += 1;
   };
   const config = plantConfig(setup, split);
   const plant = createPlant({ ...config, gpus: Infinity }, setup.prior, { finished });
@@ -89,7 +89,9 @@ function simulate(setup: BacktestSetup, role: Role, size: number, { start, secon
   return inside - met;
 }
 
-function latency(role: Role, { request, firstToken, end }: RequestRecord): number {
-  if (role === "prefill") return firstToken - request.arrival;
-  return request.outputTokens > 1 ? (end - firstToken) / (request.outputTokens - 1) : 0;
+/** TTFT is prefill's to hold, and decode's as well: a request waits there for room before its first token. */
+function meets(role: Role, { request, firstToken, end }: RequestRecord, { objectives }: PolicySpec): boolean {
+  if (firstToken - request.arrival > (objectives.ttft?.target ?? Infinity)) return false;
+  const gaps = request.outputTokens - 1;
+  return role === "prefill" || gaps < 1 || (end - firstToken) / gaps <= (objectives.itl?.target ?? Infinity);
 }
