@@ -69,11 +69,15 @@ describe.each([
     });
     expect(done).toBe(true);
     truth = await demo.get<Truth>(`${demo.fleet}/v1/truth?raw=1`);
-    // One more scrape and report: wait until the last token has come through, or fail below with what did.
+    // One more scrape and report of each node: wait until all of it has come through, or fail below with what did.
     for (let i = 0; i < 20; i++) {
       seen = await demo.get<Totals>(`${demo.page}/api/totals`);
       const stitched = seen.policies[0]?.stitched["ttft"]?.count ?? 0;
-      if (pool("decode").counters["generatedTokens"] === truth.totals.generatedTokens && (!spans || stitched === truth.ttft.count)) break;
+      const arrived =
+        pool("decode").counters["generatedTokens"] === truth.totals.generatedTokens &&
+        pool("prefill").counters["promptTokens"] === truth.totals.promptTokens &&
+        pool("frontend").distributions["ttft"]?.count === truth.ttft.count;
+      if (arrived && (!spans || stitched === truth.ttft.count)) break;
       await sleep(100);
     }
   });
