@@ -9,6 +9,8 @@ export interface Demand {
   readonly arrivals: number;
   /** Prompt tokens to compute per second (cache hits excluded). */
   readonly prefillTokens: TokensPerSecond;
+  /** The same as it has been in the last seconds, not as it may become: what a queue grows by. */
+  readonly prefillTokensNow: TokensPerSecond;
   /** Output tokens per second. */
   readonly decodeTokens: TokensPerSecond;
   readonly lengths: Lengths;
@@ -47,6 +49,7 @@ export function forecast(
     demand: {
       arrivals: arrivals.rate,
       prefillTokens: tokensPerSecond(uncached.rate),
+      prefillTokensNow: tokensPerSecond(tokensSeen.fast),
       decodeTokens: tokensPerSecond(Math.max(offered, output.rate)),
       lengths: known,
       burstiness: burstiness(w.arrivals, w.span),
@@ -67,6 +70,7 @@ export function worst(a: Demand, b: Demand): Demand {
   return {
     arrivals: Math.max(a.arrivals, b.arrivals),
     prefillTokens: tokensPerSecond(Math.max(a.prefillTokens, b.prefillTokens)),
+    prefillTokensNow: tokensPerSecond(Math.max(a.prefillTokensNow, b.prefillTokensNow)),
     decodeTokens: tokensPerSecond(Math.max(a.decodeTokens, b.decodeTokens)),
     lengths: { ...longer, context: Math.max(a.lengths.context, b.lengths.context) },
     burstiness: Math.max(a.burstiness, b.burstiness),

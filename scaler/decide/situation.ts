@@ -9,6 +9,8 @@ import { prefillVelocity, type Situation } from "./predict.ts";
 
 /** Backlog is cleared within this many seconds at the earliest: faster would buy replicas for one burst. */
 const CLEAR_WITHIN = 15;
+/** Seconds of work that may wait whatever the target: a longer queue is a backlog in any case. */
+const MOST_HARMLESS = 10;
 
 /** Gathers what predictions need: models, trims, batch limits in force, and the backlog at readiness. */
 export function situate(state: FulcrumState, learned: Learned, demand: Demand, o: Observation, spec: PolicySpec): Situation {
@@ -20,7 +22,10 @@ export function situate(state: FulcrumState, learned: Learned, demand: Demand, o
   const waitingTokens = queued?.tokens ?? (queued?.requests ?? 0) * demand.lengths.uncached;
   const lead = learned.lead.prefill.value;
   const serving = servingShare(o.pools.prefill?.replicas, lead);
-  const atReadiness = Math.max(0, waitingTokens + (demand.prefillTokens - serving * velocity) * lead);
+  const capacity = serving * velocity;
+  // What the running replicas work off within half the target is a queue, not a backlog.
+  const harmless = capacity * Math.min(MOST_HARMLESS, (spec.objectives.ttft?.target ?? 0) / 2);
+  const atReadiness = Math.max(0, waitingTokens + (demand.prefillTokensNow - capacity) * lead - harmless);
   const decodeQueue = (o.pools.decode?.queue?.requests ?? 0) * (demand.lengths.osl ?? 0);
   return {
     demand,

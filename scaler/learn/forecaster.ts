@@ -32,7 +32,7 @@ const QUANTILE = 0.9;
 const RECENT = 300;
 /** At a forecast per second and a lead time of minutes this many are open; beyond it the oldest are dropped unscored. */
 const MAX_PENDING = 600;
-const RECORD = 1.2;
+const RECORD = 1.7;
 /** A record is compared with what lies at least this many seconds back, over at least that many. */
 const RECORD_GAP = 20;
 const RECORD_SPAN = 60;
@@ -79,7 +79,7 @@ export function forecastRate(
   );
 }
 
-/** A change point upwards: a fifth above everything of the last minutes, the last moments aside. */
+/** A change point upwards: far above everything of the last minutes, the last moments aside. (At 1.2 bursts of a bursty day pass for one.) */
 function newRecord(recent: ForecastState["recent"], value: number, at: number): boolean {
   const older = recent.filter((r) => r.at <= at - RECORD_GAP);
   return older.length > 0 && at - (older[0]?.at ?? at) >= RECORD_SPAN && value > RECORD * Math.max(...older.map((r) => r.value));
