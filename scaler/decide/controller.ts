@@ -18,6 +18,7 @@ import { propose } from "./propose.ts";
 import { violation, weigh, type Bounds, type Targets } from "./search.ts";
 import { situate } from "./situation.ts";
 import type { FulcrumState } from "./state.ts";
+import { transferBound } from "./transfer-bound.ts";
 
 /** Without `replicas.max` the budget bounds a pool; without either this does (the policy loader asks for one). */
 const MAX_REPLICAS = 1000;
@@ -88,7 +89,15 @@ function decide(
   const targets: Targets = { ttft: spec.objectives.ttft?.target ?? Infinity, itl: spec.objectives.itl?.target ?? Infinity };
   const heaviest = window.reduce((a, w) => worst(a, w.demand), demand);
   const proposal = probe("decide", () =>
-    propose({ current, bounds, targets, situation, worst: heaviest, convert: spec.rebalance.convert }),
+    propose({
+      current,
+      bounds,
+      targets,
+      situation,
+      worst: heaviest,
+      convert: spec.rebalance.convert,
+      transferBound: transferBound(o, state.learned.workload, state.prior),
+    }),
   );
   if (proposal === undefined) {
     const text = "no plan lies within the policy's minimum, maximum, ratio and GPU budget";

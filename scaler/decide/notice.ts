@@ -7,6 +7,7 @@ import type { Assessed } from "./evidence.ts";
 import type { Changes } from "./guards.ts";
 import type { Plan } from "./predict.ts";
 import type { FulcrumState } from "./state.ts";
+import { transferBound } from "./transfer-bound.ts";
 
 /** After the cluster refused pods, growth is not asked for again before this many seconds. */
 const RETRY_UNSCHEDULABLE = 60;
@@ -66,7 +67,8 @@ function trims(s: FulcrumState, o: Observation, spec: PolicySpec, changes: Chang
     // A full decode pool delays first tokens too (admission is inside TTFT): no fault of prefill.
     const waiting = (pool: "prefill" | "decode"): number => o.pools[pool]?.queue?.requests ?? 0;
     const queued = waiting(role) > 2 * (r?.ready ?? 0) || (role === "prefill" && waiting("decode") > 0);
-    const calm = r !== undefined && r.starting.length === 0 && r.draining === 0 && !queued;
+    const held = transferBound(o, s.learned.workload, s.prior);
+    const calm = !held && r !== undefined && r.starting.length === 0 && r.draining === 0 && !queued;
     return learnTrim(s.trim[role], {
       attained,
       samples: seen.count,

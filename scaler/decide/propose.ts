@@ -26,6 +26,8 @@ export interface ProposeInput {
   /** The same situation under the heaviest demand of the stabilization window. */
   readonly worst: Demand;
   readonly convert: boolean;
+  /** The KV path is full: more prefill does not help. */
+  readonly transferBound: boolean;
 }
 
 /**
@@ -44,7 +46,7 @@ export function propose(i: ProposeInput): Proposal | undefined {
   const reasons: Reason[] = [...limits];
   if (!up.meets) reasons.push(saturated(up, targets));
   const plan = {
-    prefill: move("prefill", current.prefill, up, low, reasons),
+    prefill: i.transferBound ? unmoved(current.prefill, up, reasons) : move("prefill", current.prefill, up, low, reasons),
     decode: move("decode", current.decode, up, low, reasons),
   };
   const gpus = (p: Plan): number => p.prefill * bounds.prefill.gpus + p.decode * bounds.decode.gpus;
@@ -55,12 +57,19 @@ export function propose(i: ProposeInput): Proposal | undefined {
   }
   const now = weigh(current, bounds, targets, situation);
   const gain = violation(now.prediction, targets) - violation(up.prediction, targets);
-  if (i.convert && gain > TRADE_GAIN) {
+  if (i.convert && gain > TRADE_GAIN && !i.transferBound) {
     const text = `the growth does not fit ${bounds.gpus} GPUs: prefill ${current.prefill} → ${up.plan.prefill}, decode ${current.decode} → ${up.plan.decode}`;
     reasons.push({ code: "convert", text, numbers: { budgetGpus: bounds.gpus, gain } });
     return { plan: up.plan, conversion: true, reasons, wanted: up, targets };
   }
   return { plan, conversion: false, reasons, wanted: up, targets };
+}
+
+function unmoved(now: number, up: Found, reasons: Reason[]): number {
+  const wanted = up.plan.prefill;
+  const text = `the KV path is full and slow: requests wait for their KV, and more prefill than ${now} would not help`;
+  reasons.push({ code: "transfer-bound", text, numbers: { nowReplicas: now, wantedReplicas: wanted } });
+  return now;
 }
 
 function move(role: "prefill" | "decode", now: number, up: Found, low: Found, reasons: Reason[]): number {

@@ -5,6 +5,7 @@ import type { PolicySpec } from "../policy/schema.ts";
 import { decodeBatch, prefillBudget } from "./batch.ts";
 import type { Demand } from "./demand.ts";
 import type { FulcrumState } from "./state.ts";
+import { transferBound } from "./transfer-bound.ts";
 import { prefillVelocity, type Situation } from "./predict.ts";
 
 /** Backlog is cleared within this many seconds at the earliest: faster would buy replicas for one burst. */
@@ -26,7 +27,9 @@ export function situate(state: FulcrumState, learned: Learned, demand: Demand, o
   // What the running replicas work off within half the target is a queue, not a backlog.
   const harmless = capacity * Math.min(MOST_HARMLESS, (spec.objectives.ttft?.target ?? 0) / 2);
   const atReadiness = Math.max(0, waitingTokens + (demand.prefillTokensNow - capacity) * lead - harmless);
-  const decodeQueue = (o.pools.decode?.queue?.requests ?? 0) * (demand.lengths.osl ?? 0);
+  // What waits for its KV is no work that decode could do.
+  const held = transferBound(o, learned.workload, state.prior);
+  const decodeQueue = held ? 0 : (o.pools.decode?.queue?.requests ?? 0) * (demand.lengths.osl ?? 0);
   return {
     demand,
     models: m,

@@ -64,6 +64,30 @@ describe("the controller", () => {
     expect(last?.pools.prefill.replicas).toBeLessThanOrEqual(2);
   });
 
+  it("does not add prefill against a full and slow KV path, and says so", () => {
+    const stuck = (at: number): Observation => {
+      const o = observationOf({ at, rate: 40, isl: 2000, osl: 100, prefill: 2, decode: 2, waiting: 300 });
+      const decode = { ...o.pools.decode, queue: { requests: 400 } };
+      const prefill = o.pools.prefill?.interval;
+      if (prefill === undefined) throw new Error("observed");
+      const late = { count: 100, mean: 30, p50: 30, p90: 40, p95: 45, p99: 50, within: 0 };
+      const pools = { prefill: { ...o.pools.prefill, interval: { ...prefill, ttft: late } }, decode };
+      // Two links busy all the time, each transfer taking 0.1 s instead of about 8 ms.
+      return { ...o, pools, transfer: { seconds: 5, transfers: 100, bytes: 2.6e10, busySeconds: 10, failures: 0, backlog: 400 } };
+    };
+    const policy = testPolicy();
+    let state = fulcrum.start(policy, h200Prior, 0);
+    for (let at = 5; at <= 300; at += 5) {
+      const { state: next, decision } = fulcrum.tick(state, stuck(at), policy);
+      state = next;
+      expect(decision.pools.prefill.replicas).toBeLessThanOrEqual(2);
+      expect(codes(decision)).toContain("transfer-bound");
+    }
+    // The same queue with links that are free is a shortage of prefill.
+    const { transfer: _free, ...open } = stuck(305);
+    expect(fulcrum.tick(state, open, policy).decision.pools.prefill.replicas).toBeGreaterThan(2);
+  });
+
   it("never shrinks in observe-blind moments: no interval, no counts, low coverage, old reports", () => {
     const policy = testPolicy();
     const warm = fulcrum.tick(
