@@ -1,3 +1,4 @@
+import type { BacktestOptions } from "../backtest.ts";
 import { Option } from "commander";
 import type { Define } from "../define.ts";
 import { collect, duration, list, positive, positiveDuration, seed, share } from "../options.ts";
@@ -40,23 +41,5 @@ export const backtest: Define = (command, run) => {
     );
 };
 
-interface BacktestFlags {
-  readonly policy: string;
-  readonly trace: string;
-  readonly rate: number;
-  readonly from?: number;
-  readonly to?: number;
-  readonly profile?: string;
-  readonly slow: number;
-  readonly leadTime?: number;
-  readonly controllers?: readonly string[];
-  readonly fault: readonly string[];
-  readonly reportDelay?: number;
-  readonly reportLoss?: number;
-  readonly ttftFrom: "router" | "spans";
-  readonly seed: number;
-  readonly skipBad: boolean;
-  readonly json: boolean;
-  readonly html?: string;
-  readonly failUnder: readonly string[];
-}
+/** As on the command line, where `--fault` may be given more than once. */
+type BacktestFlags = Omit<BacktestOptions, "faults"> & { readonly fault: readonly string[] };

@@ -99,7 +99,7 @@ function resolve(gpus: Map<string, Gpu>, name: string, labels: Labels): Store | 
       gpu.generation = generation;
       gpu.labels = own;
     }
-    // With shared GPUs the same series stands once per pod; the device is one, so the first is as good as any.
+    // With shared GPUs the same series stands once per pod; the device is one, so the first stands for all.
     const known = gpu.values.get(target.slot);
     if (known?.generation === generation) return;
     gpu.values.set(target.slot, { generation, value: target.convert(value) });
