@@ -1,8 +1,8 @@
 import type { Result } from "../../core/result.ts";
 import type { Log } from "../log.ts";
 import type { KubeApi } from "./api.ts";
-import type { Pod } from "./objects.ts";
-import { startReflector, type Reflector } from "./reflector.ts";
+import { podSchema, type Pod } from "./objects.ts";
+import { startReflector, type Keyed, type Reflector } from "./reflector.ts";
 
 /** Pods by selector: watched from the first time they are asked for, until nobody has asked for a while. */
 export interface PodWatch {
@@ -12,9 +12,18 @@ export interface PodWatch {
 
 /** Seconds: a policy that was removed, or a selector that changed. */
 const IDLE = 300;
+/** More than a pool can have. */
+const MAX_PODS = 5000;
 
 export function createPodWatch(api: KubeApi, clock: () => number, log: Log): PodWatch {
-  const watched = new Map<string, { readonly reflector: Reflector; askedAt: number }>();
+  const watched = new Map<string, { readonly reflector: Reflector<Pod>; askedAt: number }>();
+
+  const start = (namespace: string, selector: string): Reflector<Pod> =>
+    startReflector({
+      ...{ api, path: `/api/v1/namespaces/${namespace}/pods`, selector, what: `pods of ${namespace} with ${selector}` },
+      ...{ parse: podOf, limit: MAX_PODS, clock, log },
+    });
+
   return {
     pods(namespace, selector, signal) {
       const now = clock();
@@ -24,13 +33,18 @@ export function createPodWatch(api: KubeApi, clock: () => number, log: Log): Pod
         reflector.stop();
         watched.delete(other);
       }
-      const entry = watched.get(key) ?? { reflector: startReflector({ api, namespace, selector, clock, log }), askedAt: now };
+      const entry = watched.get(key) ?? { reflector: start(namespace, selector), askedAt: now };
       entry.askedAt = now;
       watched.set(key, entry);
-      return entry.reflector.pods(signal);
+      return entry.reflector.items(signal);
     },
     stop() {
       for (const { reflector } of watched.values()) reflector.stop();
     },
   };
+}
+
+function podOf(raw: unknown): Keyed<Pod> | undefined {
+  const parsed = podSchema.safeParse(raw);
+  return parsed.success ? { key: parsed.data.metadata.name, item: parsed.data } : undefined;
 }

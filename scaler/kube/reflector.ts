@@ -1,22 +1,36 @@
 import { err, ok, type Result } from "../../core/result.ts";
 import type { Log } from "../log.ts";
 import type { KubeApi, KubeError } from "./api.ts";
-import { eventSchema, listSchema, podSchema, statusSchema, versionedSchema, type Pod } from "./objects.ts";
+import { eventSchema, listSchema, statusSchema, versionedSchema } from "./objects.ts";
 import { pause, read } from "./transport.ts";
 
-/** The pods of one selector, kept true by list and watch. */
-export interface Reflector {
-  /** All pods; an error while they were never listed, or the watch has been lost for too long. */
-  pods(signal: AbortSignal): Promise<Result<readonly Pod[], string>>;
+/** The objects of one resource, kept true by list and watch. */
+export interface Reflector<T> {
+  /** All of them; an error while they were never listed, or the watch has been lost for too long. */
+  items(signal: AbortSignal): Promise<Result<readonly T[], string>>;
   stop(): void;
 }
 
-export interface ReflectorOptions {
+export interface ReflectorOptions<T> {
   readonly api: KubeApi;
-  readonly namespace: string;
-  readonly selector: string;
+  /** Of the resource, in one namespace or in all. */
+  readonly path: string;
+  readonly selector?: string;
+  /** What messages call them: `pods of demo with app=x`. */
+  readonly what: string;
+  /** An object of the list or of an event; undefined: it cannot be read, and is left out rather than all of them. */
+  readonly parse: (raw: unknown) => Keyed<T> | undefined;
+  /** More of them than this are an error. */
+  readonly limit: number;
+  /** Called when they have been listed, and after each change. */
+  readonly onChange?: () => void;
   readonly clock: () => number;
   readonly log: Log;
+}
+
+export interface Keyed<T> {
+  readonly key: string;
+  readonly item: T;
 }
 
 /** Seconds after which the server ends a watch in good order; a connection that died silently is noticed soon after. */
@@ -24,13 +38,14 @@ const WATCH = 45;
 /** Seconds without a watch after which what it told is not believed any more. */
 const STALE = 10;
 const PAGE = 500;
-const MAX_PODS = 5000;
 
-export function startReflector({ api, namespace, selector, clock, log }: ReflectorOptions): Reflector {
-  const path = `/api/v1/namespaces/${namespace}/pods`;
+export function startReflector<T>(options: ReflectorOptions<T>): Reflector<T> {
+  const { api, path, selector, what, parse, limit, clock, log } = options;
+  const onChange = options.onChange ?? (() => undefined);
+  const selected: Readonly<Record<string, string>> = selector === undefined ? {} : { labelSelector: selector };
   const stopping = new AbortController();
   const { signal } = stopping;
-  let pods = new Map<string, Pod>();
+  let items = new Map<string, T>();
   /** From where to watch; undefined = list first. */
   let version: string | undefined;
   let seenAt = Number.NEGATIVE_INFINITY;
@@ -45,21 +60,25 @@ export function startReflector({ api, namespace, selector, clock, log }: Reflect
   }
 
   async function list(): Promise<KubeError | undefined> {
-    const found = new Map<string, Pod>();
+    const found = new Map<string, T>();
     for (let from: string | undefined; ;) {
-      const query = { labelSelector: selector, limit: String(PAGE), ...(from === undefined ? {} : { continue: from }) };
+      const query = { ...selected, limit: String(PAGE), ...(from === undefined ? {} : { continue: from }) };
       const answer = await read(api, { path, query }, signal);
       if (!answer.ok) return answer.error;
       const parsed = listSchema.safeParse(answer.value);
-      if (!parsed.success) return { message: `GET ${path}: not a list of pods` };
-      for (const item of parsed.data.items) keep(found, item);
-      if (found.size > MAX_PODS) return { message: `${selector} selects over ${MAX_PODS} pods: more than a pool can have` };
+      if (!parsed.success) return { message: `GET ${path}: not a list` };
+      for (const raw of parsed.data.items) {
+        const one = parse(raw);
+        if (one !== undefined) found.set(one.key, one.item);
+      }
+      if (found.size > limit) return { message: `${what}: over ${limit}, more than there can be` };
       from = parsed.data.metadata.continue;
       version = parsed.data.metadata.resourceVersion;
       if (from === undefined || from === "") break;
     }
-    pods = found;
+    items = found;
     seenAt = clock();
+    onChange();
     return undefined;
   }
 
@@ -74,9 +93,11 @@ export function startReflector({ api, namespace, selector, clock, log }: Reflect
     version = versionedSchema.parse(object).metadata.resourceVersion;
     seenAt = clock();
     if (type === "BOOKMARK") return;
-    const pod = podSchema.parse(object);
-    if (type === "DELETED") pods.delete(pod.metadata.name);
-    else pods.set(pod.metadata.name, pod);
+    const one = parse(object);
+    if (one === undefined) throw new Error("an event about something else");
+    if (type === "DELETED") items.delete(one.key);
+    else items.set(one.key, one.item);
+    onChange();
   }
 
   async function round(): Promise<KubeError | undefined> {
@@ -85,12 +106,7 @@ export function startReflector({ api, namespace, selector, clock, log }: Reflect
     problem = undefined;
     watching = true;
     settle();
-    const query = {
-      labelSelector: selector,
-      resourceVersion: version,
-      allowWatchBookmarks: "true",
-      timeoutSeconds: String(WATCH),
-    };
+    const query = { ...selected, resourceVersion: version, allowWatchBookmarks: "true", timeoutSeconds: String(WATCH) };
     const ended = await api.watch(path, query, onEvent, AbortSignal.any([signal, AbortSignal.timeout((WATCH + 5) * 1000)]));
     watching = false;
     if (ended === undefined) seenAt = clock();
@@ -103,7 +119,7 @@ export function startReflector({ api, namespace, selector, clock, log }: Reflect
       const failed = await round();
       failures = failed === undefined ? 0 : failures + 1;
       if (failed === undefined || signal.aborted) continue;
-      if (problem === undefined) log.warn({ namespace, selector, error: failed.message }, "kube: the watch of pods was lost");
+      if (problem === undefined) log.warn({ what, error: failed.message }, "kube: a watch was lost");
       problem = failed.message;
       settle();
       // A lost watch is tried again at once, then ever less often.
@@ -113,23 +129,17 @@ export function startReflector({ api, namespace, selector, clock, log }: Reflect
 
   void run();
   return {
-    async pods(asked) {
+    async items(asked) {
       if (seenAt === Number.NEGATIVE_INFINITY && problem === undefined) {
         await new Promise<void>((resolve) => {
           wake.push(resolve);
           asked.addEventListener("abort", () => resolve(), { once: true });
         });
       }
-      if (seenAt === Number.NEGATIVE_INFINITY) return err(problem ?? `pods of ${namespace} with ${selector}: not listed yet`);
-      if (!watching && clock() - seenAt > STALE) return err(`pods of ${namespace} are not seen any more: ${problem ?? "the watch ended"}`);
-      return ok([...pods.values()]);
+      if (seenAt === Number.NEGATIVE_INFINITY) return err(problem ?? `${what}: not listed yet`);
+      if (!watching && clock() - seenAt > STALE) return err(`${what}: not seen any more: ${problem ?? "the watch ended"}`);
+      return ok([...items.values()]);
     },
     stop: () => stopping.abort(),
   };
-}
-
-/** A pod that cannot be read is a bug of the server or of ours: it is left out rather than all of them. */
-function keep(pods: Map<string, Pod>, item: unknown): void {
-  const parsed = podSchema.safeParse(item);
-  if (parsed.success) pods.set(parsed.data.metadata.name, parsed.data);
 }

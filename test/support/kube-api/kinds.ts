@@ -19,6 +19,9 @@ const served = (apiVersion: string, kind: string, plural: string, scale?: Served
 export const KINDS: readonly ServedKind[] = [
   served("v1", "Pod", "pods"),
   served("v1", "Event", "events"),
+  served("v1", "ConfigMap", "configmaps"),
+  served("events.k8s.io/v1", "Event", "events"),
+  served("fulcrum.dev/v1alpha1", "ScalingPolicy", "scalingpolicies"),
   served("apps/v1", "Deployment", "deployments", apps),
   served("apps/v1", "StatefulSet", "statefulsets", apps),
   served("coordination.k8s.io/v1", "Lease", "leases"),

@@ -34,8 +34,10 @@ export class Store {
     return this.#objects.get(`${resource}|${namespace}|${name}`);
   }
 
+  /** Of all namespaces when none is named. */
   list(resource: string, namespace: string): KubeObject[] {
-    return [...this.#objects].filter(([key]) => key.startsWith(`${resource}|${namespace}|`)).map(([, object]) => object);
+    const start = namespace === "" ? `${resource}|` : `${resource}|${namespace}|`;
+    return [...this.#objects].filter(([key]) => key.startsWith(start)).map(([, object]) => object);
   }
 
   create(resource: string, object: Omit<KubeObject, "metadata"> & { readonly metadata: Fields }): KubeObject {

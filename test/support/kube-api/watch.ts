@@ -27,8 +27,8 @@ export function openWatch(store: Store, { kind, resource, namespace, query }: Wa
   const known = new Set<string>();
   const send = (type: string, object: unknown): void => void response.write(`${JSON.stringify({ type, object })}\n`);
   const tell = (type: string, object: KubeObject): void => {
-    if (object.metadata.namespace !== namespace) return;
-    const name = object.metadata.name;
+    if (namespace !== "" && object.metadata.namespace !== namespace) return;
+    const name = `${object.metadata.namespace}/${object.metadata.name}`;
     const matches = matchesLabels(object.metadata["labels"], selector);
     if (type === "DELETED" || !matches) {
       if (matches || known.delete(name)) send("DELETED", object);
@@ -41,7 +41,7 @@ export function openWatch(store: Store, { kind, resource, namespace, query }: Wa
   response.writeHead(200, { "content-type": "application/json", "transfer-encoding": "chunked" });
   response.flushHeaders();
   for (const object of store.list(resource, namespace))
-    if (matchesLabels(object.metadata["labels"], selector)) known.add(object.metadata.name);
+    if (matchesLabels(object.metadata["labels"], selector)) known.add(`${object.metadata.namespace}/${object.metadata.name}`);
   const past = store.since(resource, Number(query.get("resourceVersion") ?? 0));
   if (past === undefined) {
     send("ERROR", status(410, "Expired", `too old resource version: ${query.get("resourceVersion") ?? ""} (${store.version})`).body);

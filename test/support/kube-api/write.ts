@@ -76,20 +76,38 @@ function change(store: Store, { kind, method, resource, subresource, contentType
   return ok(store.replace(resource, bumped(object, next)));
 }
 
-/** Server-side apply: a field of another manager's conflicts, unless forced. */
-function apply(store: Store, { resource, query, body }: Write, object: KubeObject): Answer {
+/**
+ * Server-side apply: a field of another manager's conflicts, unless forced; one that its manager applies no more goes. Of the status
+ * subresource only the status counts, elsewhere everything but it. Lists are taken whole.
+ */
+function apply(store: Store, { kind, resource, subresource, query, body }: Write, object: KubeObject): Answer {
   const manager = query.get("fieldManager");
   if (manager === null)
     return status(400, "BadRequest", "PatchOptions.meta.k8s.io is invalid: fieldManager: Required value: is required for apply patch");
   const owners = { ...(object["x-owners"] as Record<string, string> | undefined) };
-  const { metadata: _, apiVersion: __, kind: ___, ...fields } = body as Record<string, Json>;
+  const uid = at(body, "metadata.uid");
+  if (uid !== undefined && uid !== object.metadata["uid"]) {
+    return status(
+      409,
+      "Conflict",
+      `Operation cannot be fulfilled on ${resource} "${object.metadata.name}": Precondition failed: UID in precondition: ${String(uid)}`,
+    );
+  }
+  const { metadata: _, apiVersion: __, kind: ___, status: told, ...main } = body as Record<string, Json>;
+  const ofStatus = subresource === "status";
+  const fields: Fields = ofStatus ? { status: told ?? {} } : kind.status || told === undefined ? main : { ...main, status: told };
   const mine = leaves(fields);
   const taken = mine.find((path) => owners[path] !== undefined && owners[path] !== manager && at(object, path) !== at(fields, path));
   if (taken !== undefined && query.get("force") !== "true") {
     return status(409, "Conflict", `Apply failed with 1 conflict: conflict with "${owners[taken] ?? ""}": .${taken}`);
   }
+  const given = Object.keys(owners).filter(
+    (path) => owners[path] === manager && path.startsWith("status.") === ofStatus && !mine.includes(path),
+  );
+  for (const path of given) delete owners[path];
   for (const path of mine) owners[path] = manager;
-  const next = mergePatch(object as unknown as Json, fields) as unknown as KubeObject;
+  const without = given.reduce<Json>((whole, path) => mergePatch(whole, nest(path, null)), object as unknown as Json);
+  const next = mergePatch(without, fields) as unknown as KubeObject;
   return ok(store.replace(resource, bumped(object, { ...next, "x-owners": owners })));
 }
 
