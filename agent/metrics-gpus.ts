@@ -65,11 +65,13 @@ function createStateGauges(factory: MetricFactory): { reset(): void; set(labels:
   const pending = factory.gauge("fulcrum_gpu_row_remap_pending");
   const failed = factory.gauge("fulcrum_gpu_row_remap_failed");
   const mig = factory.gauge("fulcrum_gpu_mig_enabled");
+  const info = factory.gauge("fulcrum_gpu_instance_info");
+  const share = factory.gauge("fulcrum_gpu_instance_share_ratio");
   return {
     reset() {
-      for (const gauge of [rows, pending, failed, mig]) gauge.reset();
+      for (const gauge of [rows, pending, failed, mig, info, share]) gauge.reset();
     },
-    set(labels, { remappedRows, mig: split }) {
+    set(labels, { remappedRows, mig: split, instance }) {
       for (const kind of ["correctable", "uncorrectable"] as const) {
         const count = remappedRows?.[kind];
         if (count !== undefined) rows.set({ ...labels, kind }, count);
@@ -77,6 +79,8 @@ function createStateGauges(factory: MetricFactory): { reset(): void; set(labels:
       if (remappedRows?.pending !== undefined) pending.set(labels, Number(remappedRows.pending));
       if (remappedRows?.failed !== undefined) failed.set(labels, Number(remappedRows.failed));
       if (split !== undefined) mig.set(labels, Number(split));
+      if (instance !== undefined) info.set({ ...labels, parent: instance.parent, profile: instance.profile ?? "" }, 1);
+      if (instance?.share !== undefined) share.set(labels, instance.share);
     },
   };
 }

@@ -110,6 +110,8 @@ export const CATALOG = [
   gauge("fulcrum_gpu_row_remap_pending", "1 while a row replacement waits for a GPU reset, else 0.", GPU, agent),
   gauge("fulcrum_gpu_row_remap_failed", "1 when a row could not be replaced: the board is due for exchange; else 0.", GPU, agent),
   gauge("fulcrum_gpu_mig_enabled", "1 when the GPU is split into instances (MIG), else 0.", GPU, agent),
+  gauge("fulcrum_gpu_instance_info", "1 per MIG instance, with the GPU it is a part of.", [...GPU, "parent", "profile"], agent),
+  gauge("fulcrum_gpu_instance_share_ratio", "Compute slices of a MIG instance ÷ those of the whole GPU.", GPU, agent),
   counter(
     "fulcrum_gpu_reader_restarts_total",
     "Times the process that reads NVML was replaced, by reason: crash, hang, lost.",

@@ -14,7 +14,8 @@ export const LIMITS = {
   message: 4 * 1024 * 1024,
   poolsPerReport: 64,
   replicasPerPool: 256,
-  gpusPerReport: 64,
+  /** Sixteen GPUs, each split into seven instances. */
+  gpusPerReport: 128,
   /** Request halves one report may carry for stitching; more are counted in `requestsDropped`. */
   requestsPerReport: 2000,
 } as const;
@@ -110,8 +111,12 @@ const gpu = z.object({
       failed: z.boolean().optional(),
     })
     .optional(),
-  /** Whether the GPU is split into instances; its whole-GPU counters are then missing. */
+  /** Whether the GPU is split into instances, which are then listed beside it. */
   mig: z.boolean().optional(),
+  /** Of a MIG instance: UUID of the whole GPU, its profile, its compute slices ÷ those of the whole. */
+  instance: z
+    .object({ parent: z.string().max(128), profile: z.string().max(32).optional(), share: z.number().min(0).max(1).optional() })
+    .optional(),
 });
 
 /** One engine's half of a request, from its spans; the scaler joins halves by trace id. Times are Unix seconds. */

@@ -4,14 +4,23 @@ import { CLOCK, FIELD, RC, rcName, throttleFields } from "./fields.ts";
 import { openGpmWindow } from "./gpm-window.ts";
 import { LAYOUT, structVersion } from "./layout.ts";
 import type { NvmlLibrary } from "./library.ts";
+import { createMigInstances } from "./mig-instances.ts";
+import { createMemoryReader, number32, text } from "./out-values.ts";
 import type { PodOfProcess } from "./pod-of-process.ts";
 import type { GpuFigure, GpuReading, RemappedRows } from "./reading.ts";
 import { createThrottleReader } from "./throttle.ts";
+import type { XidCount } from "./xid-events.ts";
 
 export interface GpuDevice {
   readonly handle: bigint;
-  /** `now` is monotonic seconds. A GPU that cannot be read at all has a reading without figures and says why in `lost`. */
-  read(now: number, xid: ReadonlyMap<number, number> | undefined): { readonly reading: GpuReading; readonly lost?: string };
+  /**
+   * The GPU, and after it its MIG instances. `now` is monotonic seconds. A GPU that cannot be read at all has a reading without figures and
+   * says why in `lost`.
+   */
+  read(
+    now: number,
+    xids: readonly XidCount[],
+  ): { readonly reading: GpuReading; readonly instances: readonly GpuReading[]; readonly lost?: string };
 }
 
 interface Basis {
@@ -36,58 +45,67 @@ export function openGpu(basis: Basis, index: number): GpuDevice {
   const readFields = createFieldReader(nvml, handle, [...Object.values(FIELD), ...(softThermal === undefined ? [] : [softThermal])]);
   const throttle = createThrottleReader(nvml, handle, driver);
   const processes = createProcessLister(nvml, handle, basis.podOf);
+  const memory = createMemoryReader(nvml, handle);
   const basics = createBasicReader(nvml, handle);
+  const mig = createMigInstances({ nvml, handle, podOf: basis.podOf, index, uuid });
   return {
     handle,
-    read(now, xid) {
-      const { figures, rc } = basics();
-      const identity = { index, uuid, name, gpm: gpm !== undefined, xid: [...(xid ?? [])].map(([code, count]) => ({ xid: code, count })) };
+    read(now, xids) {
+      const { figures, rc } = memory();
+      const identity = { index, uuid, name, gpm: gpm !== undefined };
       if (rc === RC.gpuIsLost || rc === RC.uninitialized || rc === RC.unknown)
         return {
-          reading: { ...identity, figures: {}, throttleSecondsByReason: {}, eccErrors: {}, problems: [] },
+          reading: { ...identity, xid: bare(xids), figures: {}, throttleSecondsByReason: {}, eccErrors: {}, problems: [] },
+          instances: [],
           lost: `GPU ${index} (${uuid}): ${rcName(rc)}`,
         };
       const fields = readFields();
       const window = gpm?.read(now);
-      const mig = migMode(nvml, handle);
-      const running = processes();
+      const split = migMode(nvml, handle);
+      if (split !== true) mig.clear();
+      const instances = split === true ? mig.read(now, xids) : [];
+      const known = new Set(instances.map((i) => i.instance?.id));
+      // A split GPU's processes are its instances', and so are their pods.
+      const running = split === true ? undefined : processes();
       const rows = remappedRows(fields);
+      const problem = window?.unsupported === true && split === true ? undefined : window?.problem;
       const reading: GpuReading = {
         ...identity,
-        figures: { ...figures, ...fieldFigures(fields, nvml, handle), ...window?.figures },
+        xid: bare(xids.filter((x) => !known.has(x.instance))),
+        figures: { ...figures, ...basics(), ...fieldFigures(fields, nvml, handle), ...window?.figures },
         throttleSecondsByReason: throttle(fields, now),
         eccErrors: eccErrors(fields),
         ...(rows !== undefined && { remappedRows: rows }),
         ...(running !== undefined && { processes: running }),
-        ...(mig !== undefined && { mig }),
-        problems: window?.problem === undefined ? [] : [`GPU ${index}: ${window.problem}`],
+        ...(split !== undefined && { mig: split }),
+        problems: problem === undefined ? [] : [`GPU ${index}: ${problem}`],
       };
-      return { reading };
+      return { reading, instances };
     },
   };
 }
 
-/** Memory, temperature, clocks; `rc` is what the memory call said, by which a lost GPU is known. */
-function createBasicReader(nvml: NvmlLibrary, handle: bigint): () => { readonly figures: Figures; readonly rc: number } {
-  const { memoryV2, temperatureV1 } = LAYOUT;
-  const memory = Buffer.alloc(memoryV2.size);
+/** Without the instance that is not reported on its own: two instances may have had the same XID. */
+function bare(xids: readonly XidCount[]): GpuReading["xid"] {
+  const counts = new Map<number, number>();
+  for (const { xid, count } of xids) counts.set(xid, (counts.get(xid) ?? 0) + count);
+  return [...counts].map(([xid, count]) => ({ xid, count }));
+}
+
+/** Temperature and clocks. */
+function createBasicReader(nvml: NvmlLibrary, handle: bigint): () => Figures {
+  const { temperatureV1 } = LAYOUT;
   const temperature = Buffer.alloc(temperatureV1.size);
   const word = Buffer.alloc(4);
   return () => {
     const figures: Figures = {};
-    memory.fill(0).writeUInt32LE(structVersion(memoryV2.size, 2), memoryV2.version);
-    const rc = nvml.memory?.(handle, memory) ?? RC.functionNotFound;
-    if (rc === RC.success) {
-      figures.memoryUsedBytes = Number(memory.readBigUInt64LE(memoryV2.used));
-      figures.memoryTotalBytes = Number(memory.readBigUInt64LE(memoryV2.total));
-    }
     temperature.fill(0).writeUInt32LE(structVersion(temperatureV1.size, 1), temperatureV1.version);
     if (nvml.temperatureV?.(handle, temperature) === RC.success)
       figures.temperatureCelsius = temperature.readInt32LE(temperatureV1.temperature);
     else if (nvml.temperature?.(handle, 0, word) === RC.success) figures.temperatureCelsius = word.readUInt32LE();
     if (nvml.clock?.(handle, CLOCK.sm, word) === RC.success) figures.smClockHertz = word.readUInt32LE() * 1e6;
     if (nvml.clock?.(handle, CLOCK.memory, word) === RC.success) figures.memoryClockHertz = word.readUInt32LE() * 1e6;
-    return { figures, rc };
+    return figures;
   };
 }
 
@@ -124,15 +142,4 @@ function migMode(nvml: NvmlLibrary, handle: bigint): boolean | undefined {
   const pending = Buffer.alloc(4);
   const current = number32((buffer) => nvml.migMode?.(handle, buffer, pending));
   return current === undefined ? undefined : current === 1;
-}
-
-function number32(call: (buffer: Buffer) => number | undefined): number | undefined {
-  const buffer = Buffer.alloc(4);
-  return call(buffer) === RC.success ? buffer.readUInt32LE() : undefined;
-}
-
-/** NVML's longest texts, names and UUIDs, are 96 bytes with their terminator. */
-function text(call: (buffer: Buffer) => number): string | undefined {
-  const buffer = Buffer.alloc(96);
-  return call(buffer) === RC.success ? buffer.toString("latin1", 0, Math.max(0, buffer.indexOf(0))) : undefined;
 }

@@ -9,24 +9,39 @@ export type GpmFigures = Partial<Record<GpmName, number>>;
 
 export interface GpmWindow {
   /** Averages from the sample before to now. Before there are two samples, nothing. */
-  read(now: number): { readonly figures: GpmFigures; readonly problem?: string };
+  read(now: number): { readonly figures: GpmFigures; readonly problem?: string; readonly unsupported?: boolean };
+  /** Frees the samples; an instance that is gone takes no more. */
+  close(): void;
 }
 
-type GpmCalls = Required<Pick<NvmlLibrary, "gpmSampleGet" | "gpmMetricsGet">>;
-type Defined<T> = { readonly [K in keyof T]: NonNullable<T[K]> };
+interface GpmCalls {
+  sample(into: bigint): number;
+  metrics(request: Buffer): number;
+  free(sample: bigint): void;
+}
 
-/** A rolling pair of GPM samples of one GPU: each read closes the window that the read before opened. Undefined where the GPU has no GPM. */
-export function openGpmWindow(nvml: NvmlLibrary, device: bigint): GpmWindow | undefined {
-  const { gpmSupport, gpmSampleAlloc, gpmSampleGet, gpmMetricsGet } = nvml;
+/**
+ * A rolling pair of GPM samples of one GPU, or of one of its MIG instances: each read closes the window that the read before opened.
+ * Undefined where the GPU has no GPM.
+ */
+export function openGpmWindow(nvml: NvmlLibrary, device: bigint, instance?: number): GpmWindow | undefined {
+  const { gpmSupport, gpmSampleAlloc, gpmSampleGet, gpmMigSampleGet, gpmMetricsGet, gpmSampleFree } = nvml;
   if (gpmSupport === undefined || gpmSampleAlloc === undefined || gpmSampleGet === undefined || gpmMetricsGet === undefined)
     return undefined;
+  if (instance !== undefined && gpmMigSampleGet === undefined) return undefined;
   const support = Buffer.alloc(LAYOUT.gpmSupport.size);
   support.writeUInt32LE(1, LAYOUT.gpmSupport.version);
   if (gpmSupport(device, support) !== RC.success || support.readUInt32LE(LAYOUT.gpmSupport.isSupportedDevice) !== 1) return undefined;
   const samples = [allocate(gpmSampleAlloc), allocate(gpmSampleAlloc)];
   const [first, second] = samples;
   if (first === undefined || second === undefined) return undefined;
-  return createWindow({ gpmSampleGet, gpmMetricsGet }, device, [first, second]);
+  const calls: GpmCalls = {
+    sample: (into) =>
+      instance === undefined ? gpmSampleGet(device, into) : (gpmMigSampleGet?.(device, instance, into) ?? RC.functionNotFound),
+    metrics: gpmMetricsGet,
+    free: (sample) => void gpmSampleFree?.(sample),
+  };
+  return createWindow(calls, [first, second]);
 }
 
 function allocate(alloc: NonNullable<NvmlLibrary["gpmSampleAlloc"]>): bigint | undefined {
@@ -34,7 +49,7 @@ function allocate(alloc: NonNullable<NvmlLibrary["gpmSampleAlloc"]>): bigint | u
   return alloc(out) === RC.success ? out.readBigUInt64LE() : undefined;
 }
 
-function createWindow(nvml: Defined<GpmCalls>, device: bigint, pair: readonly [bigint, bigint]): GpmWindow {
+function createWindow(calls: GpmCalls, pair: readonly [bigint, bigint]): GpmWindow {
   const request = Buffer.alloc(LAYOUT.gpmMetricsGet.size + GPM_METRIC_CAPACITY * LAYOUT.gpmMetric.size);
   let [before, next] = pair;
   let openedAt: number | undefined;
@@ -42,22 +57,23 @@ function createWindow(nvml: Defined<GpmCalls>, device: bigint, pair: readonly [b
   return {
     read(now) {
       if (openedAt !== undefined && now - openedAt < MIN_WINDOW_SECONDS) return { figures: last };
-      const got = nvml.gpmSampleGet(device, next);
+      const got = calls.sample(next);
       if (got !== RC.success) {
         // What the old sample opened is too long ago to mean anything by the time this works again.
         openedAt = undefined;
         last = {};
-        return { figures: {}, problem: `GPM sample: ${rcName(got)}` };
+        return { figures: {}, problem: `GPM sample: ${rcName(got)}`, unsupported: got === RC.notSupported };
       }
       const opened = openedAt !== undefined;
       openedAt = now;
       [before, next] = [next, before];
       if (!opened) return { figures: {} };
       writeRequest(request, next, before);
-      const rc = nvml.gpmMetricsGet(request);
+      const rc = calls.metrics(request);
       last = rc === RC.success ? readFigures(request) : {};
       return rc === RC.success ? { figures: last } : { figures: {}, problem: `GPM metrics: ${rcName(rc)}` };
     },
+    close: () => pair.forEach(calls.free),
   };
 }
 

@@ -11,6 +11,11 @@ export const LAYOUT = {
   eventData: { size: 32, device: 0, eventType: 8, eventData: 16, gpuInstanceId: 24, computeInstanceId: 28 },
   /** nvmlProcessInfo_v2_t, which nvmlDeviceGetComputeRunningProcesses_v3 fills. */
   processInfo: { size: 24, pid: 0, usedGpuMemory: 8, gpuInstanceId: 16, computeInstanceId: 20 },
+  /** nvmlDeviceAttributes_t, of a MIG device. */
+  deviceAttributes: {
+    ...{ size: 40, multiprocessorCount: 0, sharedCopyEngineCount: 4, sharedDecoderCount: 8, sharedEncoderCount: 12, sharedJpegCount: 16 },
+    ...{ sharedOfaCount: 20, gpuInstanceSliceCount: 24, computeInstanceSliceCount: 28, memorySizeMB: 32 },
+  },
   /** nvmlTemperature_v1_t. */
   temperatureV1: { size: 12, version: 0, sensorType: 4, temperature: 8 },
   /** nvmlGpmSupport_t. */

@@ -21,12 +21,18 @@ export interface NvmlLibrary {
   readonly fieldValues: Call | undefined;
   readonly processes: Call | undefined;
   readonly migMode: Call | undefined;
+  readonly maxMigDevices: Call | undefined;
+  readonly migDeviceByIndex: Call | undefined;
+  readonly gpuInstanceId: Call | undefined;
+  readonly attributes: Call | undefined;
   readonly eventSetCreate: Call | undefined;
   readonly registerEvents: Call | undefined;
   readonly eventSetWait: Call | undefined;
   readonly gpmSupport: Call | undefined;
   readonly gpmSampleAlloc: Call | undefined;
+  readonly gpmSampleFree: Call | undefined;
   readonly gpmSampleGet: Call | undefined;
+  readonly gpmMigSampleGet: Call | undefined;
   readonly gpmMetricsGet: Call | undefined;
 }
 
@@ -66,13 +72,19 @@ export async function loadNvml(path: string): Promise<NvmlLibrary> {
     fieldValues: want(["nvmlDeviceGetFieldValues"], "handle", "uint", "pointer"),
     processes: want(["nvmlDeviceGetComputeRunningProcesses_v3"], "handle", "pointer", "pointer"),
     migMode: want(["nvmlDeviceGetMigMode"], "handle", "pointer", "pointer"),
+    maxMigDevices: want(["nvmlDeviceGetMaxMigDeviceCount"], "handle", "pointer"),
+    migDeviceByIndex: want(["nvmlDeviceGetMigDeviceHandleByIndex"], "handle", "uint", "pointer"),
+    gpuInstanceId: want(["nvmlDeviceGetGpuInstanceId"], "handle", "pointer"),
+    attributes: want(["nvmlDeviceGetAttributes_v2"], "handle", "pointer"),
     eventSetCreate: want(["nvmlEventSetCreate"], "pointer"),
     // The event types are a 64-bit mask, which is what a handle passes as too.
     registerEvents: want(["nvmlDeviceRegisterEvents"], "handle", "handle", "handle"),
     eventSetWait: want(["nvmlEventSetWait_v2"], "handle", "pointer", "uint"),
     gpmSupport: want(["nvmlGpmQueryDeviceSupport"], "handle", "pointer"),
     gpmSampleAlloc: want(["nvmlGpmSampleAlloc"], "pointer"),
+    gpmSampleFree: want(["nvmlGpmSampleFree"], "handle"),
     gpmSampleGet: want(["nvmlGpmSampleGet"], "handle", "handle"),
+    gpmMigSampleGet: want(["nvmlGpmMigSampleGet"], "handle", "uint", "handle"),
     gpmMetricsGet: want(["nvmlGpmMetricsGet"], "pointer"),
   };
 }

@@ -43,7 +43,11 @@ export function createNvmlReader({ supervisor, now, clock, scraped }: NvmlReader
         return;
       }
       const { reading } = outcome;
-      const seen = reading.gpus.map((gpu) => [gpu.uuid, observeGpu(states.get(gpu.uuid), toSample(gpu), now())] as const);
+      const seen = reading.gpus.map((gpu) => {
+        const sample = toSample(gpu);
+        const key = `${sample.uuid}/${sample.gpu}`;
+        return [key, observeGpu(states.get(key), sample, now())] as const;
+      });
       // A GPU that is gone stays until the XIDs it left with are reported.
       states = new Map([...[...states].filter(([, state]) => hasXids(state)), ...seen]);
       health = reading.gpus.every(isSilent) ? down(health, now(), duration, reading.lost.join("; ")) : up(now(), duration, noteOf(reading));

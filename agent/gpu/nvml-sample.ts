@@ -1,11 +1,11 @@
 import type { GpuDetail } from "../summarize/gpus.ts";
-import type { GpuReading } from "./reading.ts";
+import type { GpuReading, MigInstance } from "./reading.ts";
 
 /** NVML's reading in the terms every GPU reader shares. */
-export function toSample({ index, uuid, figures, processes, remappedRows, mig, ...rest }: GpuReading): GpuDetail {
+export function toSample({ index, uuid, figures, processes, remappedRows, mig, instance, ...rest }: GpuReading): GpuDetail {
   const podUids = [...new Set(processes?.map((p) => p.podUid).filter((uid) => uid !== undefined))];
   return {
-    gpu: String(index),
+    gpu: instance === undefined ? String(index) : `${index}/${instance.id}`,
     uuid,
     ...figures,
     throttleSecondsByReason: rest.throttleSecondsByReason,
@@ -14,5 +14,9 @@ export function toSample({ index, uuid, figures, processes, remappedRows, mig, .
     podUids,
     ...(remappedRows !== undefined && { remappedRows }),
     ...(mig !== undefined && { mig }),
+    ...(instance !== undefined && { instance: partOf(instance) }),
   };
 }
+
+/** The id is in the name already. */
+const partOf = ({ id: _, ...part }: MigInstance): NonNullable<GpuDetail["instance"]> => part;

@@ -45,9 +45,10 @@ export async function openNvml(path: string, proc: string): Promise<Nvml> {
     ...{ driver, gpus: devices.length, library, handles },
     read(now) {
       const xids = events.take();
-      const results = devices.map((device) => device.read(now, xids.get(device.handle)));
+      const results = devices.map((device) => device.read(now, xids.get(device.handle) ?? []));
       // A GPU is lost with an XID that says so; its last word must not be lost with it.
-      const gpus = results.filter((r) => r.lost === undefined || r.reading.xid.length > 0).map((r) => r.reading);
+      const kept = results.filter((r) => r.lost === undefined || r.reading.xid.length > 0);
+      const gpus = kept.flatMap((r) => [r.reading, ...r.instances]);
       const [first, ...rest] = gpus;
       const withEvents =
         first === undefined || events.problem === undefined ? gpus : [{ ...first, problems: [...first.problems, events.problem] }, ...rest];

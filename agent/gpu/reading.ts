@@ -11,7 +11,7 @@ export type GpuFigure =
   | "smClockHertz"
   | "memoryClockHertz";
 
-/** One GPU as NVML shows it at one moment. */
+/** One GPU, or one MIG instance of it, as its reader shows it at one moment. */
 export interface GpuReading {
   readonly index: number;
   readonly uuid: string;
@@ -27,9 +27,22 @@ export interface GpuReading {
   readonly processes?: readonly GpuProcess[];
   /** Missing where the GPU knows no MIG. */
   readonly mig?: boolean;
+  /** What part of a split GPU this is; `index` is then the whole GPU's. */
+  readonly instance?: MigInstance;
   readonly gpm: boolean;
   /** What should have been there and why it is not, for people. */
   readonly problems: readonly string[];
+}
+
+export interface MigInstance {
+  /** GPU instance id, unique within its GPU. */
+  readonly id: number;
+  /** UUID of the GPU it is a part of. */
+  readonly parent: string;
+  /** For example "1g.10gb". */
+  readonly profile?: string;
+  /** Its compute slices ÷ those of the whole GPU. */
+  readonly share?: number;
 }
 
 export interface RemappedRows {

@@ -133,6 +133,7 @@ export function gpuReports(states: Iterable<GpuState>, targets: readonly EngineT
       ...(xid.length > 0 && { xid: xid.map(([code, count]) => ({ xid: code, count })) }),
       ...(sample.remappedRows !== undefined && { remappedRows: sample.remappedRows }),
       ...(sample.mig !== undefined && { mig: sample.mig }),
+      ...(sample.instance !== undefined && { instance: sample.instance }),
     });
   }
   return reports;

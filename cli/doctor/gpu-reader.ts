@@ -37,16 +37,16 @@ function judge(probe: NvmlProbe, set: boolean, pages: number): Finding {
 }
 
 function judgeReading({ driver, gpus, lost }: Extract<NvmlProbe, { state: "read" }>["reading"], set: boolean, pages: number): Finding {
-  const models = [...new Set(gpus.map((gpu) => gpu.name))].map((name) => `${gpus.filter((gpu) => gpu.name === name).length} × ${name}`);
-  const seen = `driver ${driver}, ${models.join(", ") || "no readable GPU"}`;
+  const whole = gpus.filter((gpu) => gpu.instance === undefined);
+  const models = [...new Set(whole.map((gpu) => gpu.name))].map((name) => `${whole.filter((gpu) => gpu.name === name).length} × ${name}`);
+  const split = whole.filter((gpu) => gpu.mig === true).length;
+  const mig = split === 0 ? "" : `, ${split} split by MIG into ${gpus.length - whole.length} instances`;
+  const seen = `driver ${driver}, ${models.join(", ") || "no readable GPU"}${mig}`;
   const counters = gpus.some((gpu) => gpu.gpm);
   if (!set && !counters && pages > 0) return good(WHAT, `dcgm-exporter (automatic), ${pages} pages; ${seen} without GPM counters`);
   const how = `nvml (${set ? "set" : "automatic"}): ${seen}${counters ? ", GPM counters" : ""}`;
   const problems = [...lost, ...gpus.flatMap((gpu) => gpu.problems)];
   if (problems.length > 0) return warning(WHAT, `${how}; ${problems.join("; ")}`, mendOf(problems));
-  const split = gpus.filter((gpu) => gpu.mig === true).length;
-  if (split > 0)
-    return warning(WHAT, `${how}; ${split} split by MIG`, "read those from a dcgm-exporter page: whole-GPU counters are absent");
   if (counters) return good(WHAT, how);
   return warning(
     WHAT,

@@ -78,6 +78,8 @@ export interface GpuLabels {
   readonly pod?: string;
   readonly namespace?: string;
   readonly container?: string;
+  /** Of a MIG instance, whose UUID label is that of the whole GPU. */
+  readonly instance?: { readonly parent: string; readonly profile?: string };
 }
 
 /** Undefined for series that are not about one whole GPU or MIG instance (links, switches, CPUs). */
@@ -86,12 +88,14 @@ export function gpuLabels(labels: ReadonlyMap<string, string>): GpuLabels | unde
   const uuid = first(labels, "UUID", "uuid", "gpu_uuid");
   if (gpu === undefined || uuid === undefined || labels.has("nvlink")) return undefined;
   const instance = first(labels, "GPU_I_ID");
+  const profile = first(labels, "GPU_I_PROFILE");
   const pod = first(labels, "pod", "pod_name", "exported_pod");
   const namespace = first(labels, "namespace", "pod_namespace", "exported_namespace");
   const container = first(labels, "container", "container_name", "exported_container");
   return {
     gpu: instance === undefined ? gpu : `${gpu}/${instance}`,
     uuid,
+    ...(instance === undefined ? {} : { instance: { parent: uuid, ...(profile === undefined ? {} : { profile }) } }),
     ...(pod === undefined ? {} : { pod }),
     ...(namespace === undefined ? {} : { namespace }),
     ...(container === undefined ? {} : { container }),

@@ -9,6 +9,8 @@ import type { Store } from "./slots.ts";
 
 /** One GPU (or MIG instance) as a dcgm-exporter page shows it. What the page does not have, or has blank, is absent. */
 export interface GpuSample extends GpuLabels {
+  /** Of a MIG instance: the GPU it is a part of. */
+  readonly instance?: GpuInstance;
   readonly smActive?: number;
   readonly tensorActive?: number;
   readonly dramActive?: number;
@@ -32,6 +34,15 @@ export interface GpuSample extends GpuLabels {
   readonly lastXid?: number;
   /** Counts in the exporter's own sliding window. */
   readonly xidCounts?: readonly { readonly xid: number; readonly count: number }[];
+}
+
+export interface GpuInstance {
+  /** UUID of the whole GPU. */
+  readonly parent: string;
+  /** For example "1g.10gb". */
+  readonly profile?: string;
+  /** Its compute slices ÷ those of the whole GPU. */
+  readonly share?: number;
 }
 
 export interface GpuPageSample {

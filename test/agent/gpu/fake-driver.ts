@@ -95,3 +95,19 @@ export const gpuScript = (gpu: number, ...more: Script): Script => [
   `${gpu} mig 0`,
   ...more,
 ];
+
+/** Lines of a MIG device of GPU `gpu`, at `place` among its MIG devices; its own lines have the number 10 + place. */
+export const migScript = (
+  gpu: number,
+  place: number,
+  mig: { readonly instance: number; readonly profile: string; readonly slices: number; readonly memory: string },
+  ...more: Script
+): Script => [
+  `${gpu} mig-device.${place} ${10 + place}`,
+  `${10 + place} uuid MIG-0000000${place}-aaaa-bbbb-cccc-dddddddddddd`,
+  `${10 + place} name NVIDIA H200 MIG ${mig.profile}`,
+  `${10 + place} instance ${mig.instance}`,
+  `${10 + place} slices ${mig.slices}`,
+  `${10 + place} memory ${mig.memory}`,
+  ...more.map((line) => `${10 + place} ${line}`),
+];

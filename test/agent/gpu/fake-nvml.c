@@ -22,6 +22,11 @@ typedef union { double d; u32 ui; unsigned long ul; u64 ull; long long ll; int i
 typedef struct { u32 fieldId, scopeId; long long timestamp, latencyUsec; u32 valueType, nvmlReturn; Value value; } FieldValue;
 typedef struct { void *device; u64 eventType, eventData; u32 gpuInstanceId, computeInstanceId; } EventData;
 typedef struct { u32 pid; u64 usedGpuMemory; u32 gpuInstanceId, computeInstanceId; } ProcessInfo;
+typedef struct {
+  u32 multiprocessorCount, sharedCopyEngineCount, sharedDecoderCount, sharedEncoderCount, sharedJpegCount, sharedOfaCount;
+  u32 gpuInstanceSliceCount, computeInstanceSliceCount;
+  u64 memorySizeMB;
+} Attributes;
 typedef struct { u32 version; u32 sensorType; int temperature; } Temperature;
 typedef struct { u32 version, isSupportedDevice; } GpmSupport;
 typedef struct { u32 metricId, nvmlReturn; double value; char *shortName, *longName, *unit; } GpmMetric;
@@ -53,6 +58,16 @@ SAME(ProcessInfo, pid, LAYOUT_processInfo_pid);
 SAME(ProcessInfo, usedGpuMemory, LAYOUT_processInfo_usedGpuMemory);
 SAME(ProcessInfo, gpuInstanceId, LAYOUT_processInfo_gpuInstanceId);
 SAME(ProcessInfo, computeInstanceId, LAYOUT_processInfo_computeInstanceId);
+_Static_assert(sizeof(Attributes) == LAYOUT_deviceAttributes_size, "Attributes");
+SAME(Attributes, multiprocessorCount, LAYOUT_deviceAttributes_multiprocessorCount);
+SAME(Attributes, sharedCopyEngineCount, LAYOUT_deviceAttributes_sharedCopyEngineCount);
+SAME(Attributes, sharedDecoderCount, LAYOUT_deviceAttributes_sharedDecoderCount);
+SAME(Attributes, sharedEncoderCount, LAYOUT_deviceAttributes_sharedEncoderCount);
+SAME(Attributes, sharedJpegCount, LAYOUT_deviceAttributes_sharedJpegCount);
+SAME(Attributes, sharedOfaCount, LAYOUT_deviceAttributes_sharedOfaCount);
+SAME(Attributes, gpuInstanceSliceCount, LAYOUT_deviceAttributes_gpuInstanceSliceCount);
+SAME(Attributes, computeInstanceSliceCount, LAYOUT_deviceAttributes_computeInstanceSliceCount);
+SAME(Attributes, memorySizeMB, LAYOUT_deviceAttributes_memorySizeMB);
 _Static_assert(sizeof(Temperature) == LAYOUT_temperatureV1_size, "Temperature");
 SAME(Temperature, version, LAYOUT_temperatureV1_version);
 SAME(Temperature, sensorType, LAYOUT_temperatureV1_sensorType);
@@ -261,12 +276,46 @@ int nvmlDeviceGetMigMode(void *device, u32 *current, u32 *pending) {
   return 0;
 }
 
-/* Events: "-1 event <sequence> <gpu> <xid>". Those in the script at registration are from before. */
+/*
+ * MIG devices: "<gpu> mig-max <n>" and "<gpu> mig-device.<place> <number>" give the GPU a device that further lines describe as one of that
+ * number: "<number> uuid …", "<number> instance <gpu instance id>", "<number> slices <n>", "<number> memory …", "<number> process …".
+ */
+int nvmlDeviceGetMaxMigDeviceCount(void *device, u32 *n) {
+  ENTER(gpuOf(device));
+  const char *value = find(gpuOf(device), "mig-max");
+  *n = value == NULL ? 0 : (u32)number(value);
+  return 0;
+}
+int nvmlDeviceGetMigDeviceHandleByIndex(void *device, u32 index, void **mig) {
+  ENTER(gpuOf(device));
+  const char *value = findId(gpuOf(device), "mig-device", index);
+  if (value == NULL) return 6;
+  *mig = devices + number(value);
+  return 0;
+}
+int nvmlDeviceGetGpuInstanceId(void *device, u32 *id) {
+  ENTER(gpuOf(device));
+  const char *value = find(gpuOf(device), "instance");
+  NEED(value);
+  *id = (u32)number(value);
+  return 0;
+}
+int nvmlDeviceGetAttributes_v2(void *device, Attributes *attributes) {
+  ENTER(gpuOf(device));
+  const char *value = find(gpuOf(device), "slices");
+  NEED(value);
+  memset(attributes, 0xa5, sizeof *attributes);
+  attributes->gpuInstanceSliceCount = (u32)number(value);
+  return 0;
+}
+
+/* Events: "-1 event <sequence> <gpu> <xid> [<gpu instance>]". Those in the script at registration are from before. */
 static u64 delivered;
-static u64 nextEvent(u64 after, int *gpu, u64 *xid) {
+static u64 nextEvent(u64 after, int *gpu, u64 *xid, u32 *instance) {
   for (int i = 0; i < count; i++) {
     u64 sequence;
-    if (strcmp(lines[i].key, "event") == 0 && sscanf(lines[i].value, "%llu %d %llu", &sequence, gpu, xid) == 3 && sequence > after) return sequence;
+    *instance = 0xffffffff;
+    if (strcmp(lines[i].key, "event") == 0 && sscanf(lines[i].value, "%llu %d %llu %u", &sequence, gpu, xid, instance) >= 3 && sequence > after) return sequence;
   }
   return 0;
 }
@@ -279,18 +328,20 @@ int nvmlDeviceRegisterEvents(void *device, u64 types, void *set) {
   ENTER(gpuOf(device));
   if (types != 8 || set != &delivered) return 2;
   int gpu;
+  u32 instance;
   u64 xid, next;
-  while ((next = nextEvent(delivered, &gpu, &xid)) != 0) delivered = next;
+  while ((next = nextEvent(delivered, &gpu, &xid, &instance)) != 0) delivered = next;
   return 0;
 }
 int nvmlEventSetWait_v2(void *set, EventData *event, u32 timeout) {
   ENTER(-1);
   if (set != &delivered || timeout != 0) return 2;
   int gpu;
-  u64 xid, next = nextEvent(delivered, &gpu, &xid);
+  u32 instance;
+  u64 xid, next = nextEvent(delivered, &gpu, &xid, &instance);
   if (next == 0) return 10;
   delivered = next;
-  *event = (EventData){devices + gpu, 8, xid, 0xffffffff, 0xffffffff};
+  *event = (EventData){devices + gpu, 8, xid, instance, instance == 0xffffffff ? instance : 0};
   return 0;
 }
 
@@ -305,15 +356,27 @@ int nvmlGpmQueryDeviceSupport(void *device, GpmSupport *support) {
   return 0;
 }
 int nvmlGpmSampleAlloc(Sample **sample) { ENTER(-1); *sample = calloc(1, sizeof(Sample)); return 0; }
-int nvmlGpmSampleGet(void *device, Sample *sample) {
-  ENTER(gpuOf(device));
-  sample->gpu = gpuOf(device);
+int nvmlGpmSampleFree(Sample *sample) { ENTER(-1); free(sample); return 0; }
+static void take(Sample *sample, int gpu, const char *key) {
+  sample->gpu = gpu;
   const char *clock = find(-1, "gpm-clock");
   sample->clock = clock == NULL ? 0 : strtod(clock, NULL);
   for (u32 id = 0; id < 333; id++) {
-    const char *value = findId(sample->gpu, "gpm", id);
+    const char *value = findId(gpu, key, id);
     sample->counters[id] = value == NULL ? NAN : strtod(value, NULL);
   }
+}
+int nvmlGpmSampleGet(void *device, Sample *sample) {
+  ENTER(gpuOf(device));
+  take(sample, gpuOf(device), "gpm");
+  return 0;
+}
+/* The whole GPU's handle and an instance's id: "<gpu> gpm-<instance>.<metric> <…>". */
+int nvmlGpmMigSampleGet(void *device, u32 instance, Sample *sample) {
+  ENTER(gpuOf(device));
+  char key[32];
+  snprintf(key, sizeof key, "gpm-%u", instance);
+  take(sample, gpuOf(device), key);
   return 0;
 }
 int nvmlGpmMetricsGet(GpmMetricsGet *request) {

@@ -238,11 +238,4 @@ describe.skipIf(!hasCompiler)("NVML through koffi [needs a C compiler]", () => {
     driver.play([...NODE, ...gpuScript(0), "0 field.270 3 2500000000"]);
     expect(await hot()).toBe(2.5);
   });
-
-  it("says that a GPU is split (MIG)", async () => {
-    driver.play([...NODE, ...gpuScript(0).map((l) => (l === "0 mig 0" ? "0 mig 1" : l)), "0 rc.nvmlGpmSampleGet 3"]);
-    const [gpu] = (await open().read()).gpus;
-    expect(gpu?.mig).toBe(true);
-    expect(gpu?.figures).not.toHaveProperty("smActive");
-  });
 });
