@@ -1,7 +1,7 @@
 import { agentSettingsSchema } from "../../agent/config.ts";
 import type { Define } from "../define.ts";
 import { examine } from "../doctor/checks.ts";
-import { line } from "../doctor/finding.ts";
+import { failed, line, toJson } from "../doctor/finding.ts";
 import { EXIT } from "../exit.ts";
 import { print } from "../output.ts";
 import { addSettingFlags, settingsOf } from "../settings.ts";
@@ -11,15 +11,23 @@ Takes the agent's settings and prints a line per thing the agent needs: ok, warn
 
 Examples:
   fulcrum doctor --config agent.yaml
-  fulcrum doctor --node node-a --targets targets-node-a.json`;
+  fulcrum doctor --node node-a --targets targets-node-a.json
+  fulcrum doctor --config agent.yaml --json | jq '.findings[] | select(.severity != "ok")'`;
 
 export const doctor: Define = (command, run) => {
   addSettingFlags(command, agentSettingsSchema);
-  command.addHelpText("after", EXAMPLES).action((options: Readonly<Record<string, unknown>>) => run(() => examineNode(options)));
+  command
+    .option("--json", "print one object on stdout: findings with code, severity, subject, text and mend", false)
+    .addHelpText("after", EXAMPLES)
+    .action((options: DoctorFlags) => run(() => examineNode(options)));
 };
 
-async function examineNode(options: Readonly<Record<string, unknown>>): Promise<number> {
-  const findings = await examine(await settingsOf(agentSettingsSchema, options), process.version);
-  for (const finding of findings) await print(line(finding));
-  return findings.some((finding) => finding.standing === "bad") ? EXIT.no : EXIT.good;
+type DoctorFlags = Readonly<Record<string, unknown>> & { readonly json: boolean };
+
+async function examineNode({ json, ...settings }: DoctorFlags): Promise<number> {
+  const resolved = await settingsOf(agentSettingsSchema, settings);
+  const findings = await examine(resolved, process.version);
+  if (json) await print(toJson(resolved.node, findings));
+  else for (const finding of findings) await print(line(finding));
+  return failed(findings) ? EXIT.no : EXIT.good;
 }

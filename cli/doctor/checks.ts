@@ -5,17 +5,25 @@ import { readGpuPage } from "../../core/engines/gpu-page.ts";
 import type { TargetsFile } from "../../core/targets.ts";
 import { whyUnreadable } from "../files.ts";
 import { engine } from "./engine.ts";
-import { type Finding, bad, good, warning } from "./finding.ts";
+import { type CodedFinding, type Finding, bad, coded, good, warning } from "./finding.ts";
 import { gpuReader } from "./gpu-reader.ts";
 import { get, isFree } from "./web.ts";
 
 /** Preflight of one node: everything the agent will need, in the order it needs it. */
-export async function examine(settings: AgentSettings, nodeVersion: string): Promise<readonly Finding[]> {
+export async function examine(settings: AgentSettings, nodeVersion: string): Promise<readonly CodedFinding[]> {
   const targets = await readTargets(settings);
-  const sources =
-    "targets" in targets ? (await Promise.all([...targets.targets.engines.map(engine), ...targets.targets.gpus.map(gpus)])).flat() : [];
-  const reader = await gpuReader(settings, "targets" in targets ? targets.targets.gpus.length : 0);
-  return [runtime(nodeVersion), targets.finding, ...sources, reader, ...(await ports(settings)), await scaler(settings.scalerUrl)];
+  const listed = "targets" in targets ? targets.targets : { engines: [], gpus: [] };
+  const engines = await Promise.all(listed.engines.map(engine));
+  const pages = await Promise.all(listed.gpus.map(gpus));
+  return [
+    ...coded("node-version", [runtime(nodeVersion)]),
+    ...coded("targets", [targets.finding]),
+    ...coded("engine", engines.flat()),
+    ...coded("gpu-page", pages),
+    ...coded("gpu-reader", [await gpuReader(settings, listed.gpus.length)]),
+    ...coded("port", await ports(settings)),
+    ...coded("scaler", [await scaler(settings.scalerUrl)]),
+  ];
 }
 
 /** package.json's engines field, as numbers. */
@@ -42,15 +50,19 @@ async function readTargets({ targets: file, node }: AgentSettings): Promise<Targ
   const { engines, gpus: pages } = parsed.value;
   const how = `${engines.length} engines, ${pages.length} GPU pages`;
   const nothing = engines.length + pages.length === 0;
-  return { finding: nothing ? warning(what, how, "name what to read on this node") : good(what, how), targets: parsed.value };
+  return {
+    finding: nothing ? warning(what, how, "name what to read on this node", "targets-empty") : good(what, how),
+    targets: parsed.value,
+  };
 }
 
 async function gpus({ url }: { readonly url: string }): Promise<Finding> {
   const what = `GPUs ${url}`;
   const answer = await get(url);
-  if ("problem" in answer) return bad(what, answer.problem, "check the address and that dcgm-exporter runs");
+  if ("problem" in answer) return bad(what, answer.problem, "check the address and that dcgm-exporter runs", "gpu-page-unreachable");
   const page = readGpuPage(answer.text);
-  if (page.gpus.length === 0) return bad(what, `${page.samples} samples, none of a GPU`, "point it at a dcgm-exporter page");
+  if (page.gpus.length === 0)
+    return bad(what, `${page.samples} samples, none of a GPU`, "point it at a dcgm-exporter page", "gpu-page-empty");
   return good(what, `${page.gpus.length} GPUs`);
 }
 
@@ -64,7 +76,7 @@ async function ports(settings: AgentSettings): Promise<readonly Finding[]> {
     if (port === "off" || port === 0) return good(what, port === "off" ? "off" : "any free port");
     const address = `${settings.host}:${port}`;
     if (await isFree(settings.host, port)) return good(what, `${address} is free`);
-    return warning(what, `${address} is in use`, `fine when the agent runs already, else set ${flag}`);
+    return warning(what, `${address} is in use`, `fine when the agent runs already, else set ${flag}`, "port-in-use");
   });
   return Promise.all(findings);
 }
@@ -72,6 +84,6 @@ async function ports(settings: AgentSettings): Promise<readonly Finding[]> {
 async function scaler(url: string): Promise<Finding> {
   const health = new URL("/healthz", url.replace(/^ws/, "http")).href;
   const answer = await get(health);
-  if ("problem" in answer) return bad(`scaler ${url}`, answer.problem, "start the scaler or set --scaler-url");
+  if ("problem" in answer) return bad(`scaler ${url}`, answer.problem, "start the scaler or set --scaler-url", "scaler-unreachable");
   return good(`scaler ${url}`, "healthy");
 }

@@ -10,20 +10,23 @@ import { get } from "./web.ts";
 export async function engine(target: EngineTarget): Promise<readonly Finding[]> {
   const what = `engine ${target.pod} ${target.url}`;
   const answer = await get(target.url);
-  if ("problem" in answer) return [bad(what, answer.problem, mendOf(answer.problem, target))];
+  if ("problem" in answer) return [bad(what, answer.problem, mendOf(answer.problem, target), "engine-unreachable")];
   // trtllm-serve's /metrics: iteration statistics, which each read takes away from whoever else reads them.
-  if (/^\s*[[{]/.test(answer.text)) return [bad(what, "answers JSON, not a metrics page", JSON_MEND[target.engine] ?? "check the address")];
+  if (/^\s*[[{]/.test(answer.text))
+    return [bad(what, "answers JSON, not a metrics page", JSON_MEND[target.engine] ?? "check the address", "engine-json-page")];
   const page = createEnginePage(target.engine, target.role);
   const sample = page.read(answer.text);
   const understood = Object.keys(sample.counters).length + Object.keys(sample.gauges).length + Object.keys(sample.distributions).length;
   if (understood === 0)
-    return [bad(what, `${sample.samples} samples, none that ${target.engine} has`, "check `engine` in the targets file")];
+    return [
+      bad(what, `${sample.samples} samples, none that ${target.engine} has`, "check `engine` in the targets file", "engine-not-understood"),
+    ];
   const { missing, old } = page.drift();
   const names = old.length > 0 ? `, by old names ${oldWords(old)}` : "";
   return [
     good(what, `${target.engine} ${target.role} page, ${sample.samples} samples, ${understood} signals used${names}`),
     ...roleFindings(what, target, answer.text),
-    ...byMend(missing).map(([mend, signals]) => warning(what, `the page lacks ${missingWords(signals)}`, mend)),
+    ...byMend(missing).map(([mend, signals]) => warning(what, `the page lacks ${missingWords(signals)}`, mend, "engine-signals-missing")),
   ];
 }
 

@@ -11,5 +11,12 @@ const ROLES: Readonly<Record<string, Role>> = { unified: "aggregated", prefill: 
 export function roleFindings(what: string, target: EngineTarget, page: string): readonly Finding[] {
   const own = FRONTENDS.includes(target.engine) ? "frontend" : ROLES[SAID.exec(page)?.[1] ?? ""];
   if (own === undefined || own === target.role) return [];
-  return [warning(what, `the page is of the role ${own}, the targets file says ${target.role}`, "set `role` in the targets file")];
+  return [
+    warning(
+      what,
+      `the page is of the role ${own}, the targets file says ${target.role}`,
+      "set `role` in the targets file",
+      "engine-role-mismatch",
+    ),
+  ];
 }

@@ -3,6 +3,7 @@ import { createServer } from "node:http";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { runtime } from "../../cli/doctor/checks.ts";
+import { FINDING_CODES } from "../../cli/doctor/finding.ts";
 import { runCli } from "../support/run-cli.ts";
 import { tempTree } from "../support/temp-tree.ts";
 
@@ -39,7 +40,7 @@ function targets(host: string, paths: readonly string[], gpus: readonly string[]
     url: `http://${host}${path}`,
     namespace: "serving",
     pod: `decode-${index}`,
-    pool: path === "/json" ? "trtllm" : "decode",
+    pool: path === "/json" ? "trtllm" : path === "/sglang" ? "sglang" : "decode",
     role: "decode",
     model: "m",
     engine: path === "/json" ? "trtllm" : path === "/sglang" ? "sglang" : "vllm",
@@ -50,10 +51,11 @@ function targets(host: string, paths: readonly string[], gpus: readonly string[]
   return join(tempTree({ "targets.json": JSON.stringify(file) }), "targets.json");
 }
 
-const doctor = (file: string, host: string) =>
+const doctor = (file: string, host: string, ...more: readonly string[]) =>
   runCli([
     ...["doctor", "--node", "n", "--targets", file, "--scaler-url", `ws://${host}/agents`],
     ...["--port", "0", "--otlp-grpc-port", "off", "--otlp-http-port", "off"],
+    ...more,
   ]);
 
 describe("doctor", () => {
@@ -98,6 +100,44 @@ describe("doctor", () => {
     expect(of("decode-1")[0]).toContain("by old names vllm:gpu_cache_usage_perc (until 0.12; now vllm:kv_cache_usage_perc), ");
     expect(of("decode-1")[2]).toMatch(/the page lacks waitingForKv \(.*; vLLM shows waiting requests by reason since April 2026$/);
     expect(code).toBe(0);
+  });
+
+  test("--json: the same findings as one object, each with a stable code, and the same exit code", async () => {
+    const host = await node();
+    const file = targets(host, ["/vllm", "/ray", "/sglang", "/json", "/other", "/none"], ["/gpus", "/vllm", "/none"]);
+    const text = await doctor(file, "127.0.0.1:1");
+    const { code, stdout, stderr } = await doctor(file, "127.0.0.1:1", "--json");
+    expect(code).toBe(text.code);
+    expect(stderr).toBe("");
+    const said = JSON.parse(stdout) as { node: string; healthy: boolean; findings: Record<string, string | null>[] };
+    expect([said.node, said.healthy]).toEqual(["n", false]);
+    const words: Readonly<Record<string, string>> = { ok: "ok  ", warning: "warn", error: "FAIL" };
+    const lines = said.findings.map(
+      (f) => `${words[f["severity"] ?? ""]} ${f["subject"]}: ${f["text"]}${f["mend"] === null ? "" : `; ${f["mend"]}`}`,
+    );
+    expect(lines).toEqual(text.stdout.trimEnd().split("\n"));
+    const codes = said.findings.map((f) => f["code"]).filter((found) => found !== "gpu-reader");
+    expect(codes).toEqual([
+      ...[
+        "node-version",
+        "targets",
+        "engine",
+        "engine",
+        "engine-signals-missing",
+        "engine",
+        "engine-role-mismatch",
+        "engine-signals-missing",
+      ],
+      ...["engine-json-page", "engine-not-understood", "engine-unreachable", "gpu-page", "gpu-page-empty", "gpu-page-unreachable"],
+      ...["port", "port", "port", "scaler-unreachable"],
+    ]);
+    expect(said.findings.filter((f) => !FINDING_CODES.some((known) => known === f["code"]))).toEqual([]);
+  });
+
+  test("--json: a healthy node", async () => {
+    const host = await node();
+    const { code, stdout } = await doctor(targets(host, ["/vllm"], ["/gpus"]), host, "--json");
+    expect([code, (JSON.parse(stdout) as { healthy: boolean }).healthy]).toEqual([0, true]);
   });
 
   test("a page of another role than the targets file says", async () => {
