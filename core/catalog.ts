@@ -219,7 +219,19 @@ export const CATALOG = [
   counter("fulcrum_reports_rejected_total", "Messages refused, by reason.", ["reason"], scaler),
   counter("fulcrum_requests_stitched_total", "Requests whose prefill and decode halves were joined by trace id.", [], scaler),
   counter("fulcrum_keda_requests_total", "Questions of KEDA answered, by method and gRPC status.", ["method", "code"], scaler),
-  gauge("fulcrum_policy_valid", "1 when the policy file in use is the one on disk, 0 while an invalid edit is ignored.", ["file"], scaler),
+  gauge(
+    "fulcrum_policy_valid",
+    "1 when a policy file or ScalingPolicy object is in use as it stands, 0 while it is invalid or in conflict with another.",
+    ["file"],
+    scaler,
+  ),
+  counter("fulcrum_policy_status_writes_total", "Statuses of ScalingPolicy objects written, by outcome.", ["outcome"], scaler),
+  counter(
+    "fulcrum_kube_events_total",
+    "Kubernetes events told, by outcome: written, counted on an earlier one, dropped or failed.",
+    ["outcome"],
+    scaler,
+  ),
   // Fleet (the simulated one): its ground truth.
   gauge("fulcrum_fleet_replicas", "Replicas of the simulated fleet, by phase.", ["pool", "role", "phase"], fleet),
   counter("fulcrum_fleet_requests_total", "Requests of the replayed trace, by state.", ["state"], fleet),

@@ -13,7 +13,11 @@ const bytes = z.coerce
 export const scalerSettingsSchema = z.object({
   host: z.string().min(1).default("127.0.0.1").describe("address to listen on"),
   port: z.coerce.number().int().min(0).max(65_535).default(8900).describe("port of page, API, metrics and agents; 0 = any free one"),
-  policies: z.string().min(1).describe("policy file, or directory of *.yaml files; watched"),
+  policies: z.string().min(1).optional().describe("policy file, or directory of *.yaml files; watched"),
+  policyObjects: z
+    .enum(["none", "own", "all"])
+    .default("none")
+    .describe("ScalingPolicy objects to follow, besides files: none, those of the scaler's own namespace, or all"),
   fleetUrl: z
     .url({ protocol: /^https?$/, error: "not an http address; write for example http://127.0.0.1:8901" })
     .optional()

@@ -12,7 +12,7 @@ import { createIntakeServer, type IntakeOptions, type IntakeServer } from "./int
 import { openJournal, type Journal } from "./journal/append.ts";
 import type { Log } from "./log.ts";
 import { noCheckpointer, openCheckpointer, type Checkpointer } from "./loop/checkpointer.ts";
-import { followPolicies } from "./loop/follow-policies.ts";
+import { followPolicies, type FollowedPolicies } from "./loop/follow-policies.ts";
 import { decisionOf, frameOf } from "./loop/frame.ts";
 import { fulcrumKit, type ControllerKit } from "./loop/kit.ts";
 import { startRunner, type Runner, type RunnerDeps } from "./loop/runner.ts";
@@ -59,6 +59,11 @@ export async function runWith<State>(
   log: Log,
   hooks: ScalerHooks = {},
 ): Promise<void> {
+  if (settings.policies === undefined && settings.policyObjects === "none")
+    throw new ScalerError(
+      "bad-settings",
+      "nothing says what to scale: set policies (FULCRUM_POLICIES) to a file or directory, or policyObjects (FULCRUM_POLICY_OBJECTS) to all",
+    );
   const prior = await loadPrior(settings);
   const metrics = createScalerMetrics();
   const history = createHistory(settings.history);
@@ -77,12 +82,14 @@ export async function runWith<State>(
     cleanups.push(() => journal?.close());
 
     const keda: { server: KedaServer | undefined } = { server: undefined };
+    const followed: { policies: FollowedPolicies | undefined } = { policies: undefined };
     const onTick = (view: TickView): void => {
       const [frame, decision] = [frameOf(view), decisionOf(view)];
       metrics.tick(view);
       history.addFrame(frame);
       history.addDecision(decision);
       keda.server?.decided();
+      reporter?.tick(view);
       live.broadcast({ type: "frame", frame, state: scaler.state() });
       live.broadcast({ type: "decision", decision });
     };
@@ -90,6 +97,8 @@ export async function runWith<State>(
     const acting = await openActuator(settings, (standing) => onStanding(standing), log);
     if (!acting.ok) throw new ScalerError("bad-settings", acting.error);
     cleanups.push(() => acting.value.stop());
+    const reporter = acting.value.policies?.report({ onStatus: metrics.statusWritten, onEvent: metrics.eventTold });
+    cleanups.push(() => reporter?.stop());
     const standby = (): boolean => acting.value.standing() === "standby";
     const deps: RunnerDeps<State> = {
       kit,
@@ -111,6 +120,8 @@ export async function runWith<State>(
       onFolded: metrics.reportFolded,
       onStitched: () => metrics.stitched(1),
       onDropped: metrics.dropPolicy,
+      leader: acting.value.leader,
+      problems: () => followed.policies?.problems() ?? [],
     });
     const live = createLiveFeed({
       snapshot: () => ({
@@ -138,9 +149,15 @@ export async function runWith<State>(
       live.close();
     };
     cleanups.push(closeSockets);
-    const { setPolicies } = scaler;
-    const watch = await followPolicies({ path: settings.policies, setPolicies, onValidity: metrics.policyFile, log });
-    cleanups.push(() => watch.close());
+    followed.policies = await followPolicies({
+      path: settings.policies,
+      watchObjects: acting.value.policies?.watch,
+      setPolicies: scaler.setPolicies,
+      onJudged: (judged) => reporter?.judged(judged),
+      onValidity: metrics.policyFile,
+      log,
+    });
+    cleanups.push(() => followed.policies?.close());
 
     keda.server = await openKeda(settings, { scaler, standby, tls: tls.pair(), metrics, log });
     cleanups.push(() => keda.server?.close());
@@ -148,7 +165,11 @@ export async function runWith<State>(
 
     const webRoot = settings.webRoot ?? defaultWebRoot();
     const server = createHttpServer({
-      routes: createRoutes({ scaler, history, metrics: async () => (await metrics.page()) + (await telemetry.page()) }),
+      routes: createRoutes({
+        ...{ scaler, history, metrics: async () => (await metrics.page()) + (await telemetry.page()) },
+        // With files alone an empty directory is a mistake; a cluster may hold no policy yet.
+        policiesKnown: () => acting.value.policies !== undefined && (followed.policies?.known() ?? false),
+      }),
       fallback: (path) => readAsset(webRoot, path),
       upgrades: new Map([
         ["/agents", intake.handleUpgrade],

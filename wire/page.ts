@@ -20,6 +20,24 @@ export interface PageState {
   readonly version: string;
   readonly policies: readonly PagePolicy[];
   readonly agents: readonly { readonly node: string; readonly connected: boolean; readonly age: number; readonly reports: number }[];
+  /** Who may act; null where nobody has to agree. */
+  readonly leader: PageLeader | null;
+  /** Policy files and objects that are not in use as they stand. */
+  readonly problems: readonly PolicyProblemNote[];
+}
+
+export interface PageLeader {
+  /** Of the scaler that answers. */
+  readonly standing: "leading" | "standby" | "cut-off";
+  readonly identity: string;
+  /** Who holds the lease, as last seen; null = nobody is known to. */
+  readonly holder: string | null;
+}
+
+export interface PolicyProblemNote {
+  /** A file's path, or `ScalingPolicy namespace/name`. */
+  readonly where: string;
+  readonly message: string;
 }
 
 export interface PagePolicy {

@@ -1,6 +1,7 @@
 import { formatProblem } from "../../scaler/policy/problem.ts";
 import { policyJsonSchema } from "../../scaler/policy/json-schema.ts";
 import { parsePolicies } from "../../scaler/policy/load.ts";
+import { settle, type Candidate } from "../../scaler/policy/settle.ts";
 import { showPolicy } from "../../scaler/policy/show.ts";
 import type { Define } from "../define.ts";
 import { EXIT, badInput } from "../exit.ts";
@@ -36,15 +37,22 @@ export const policy: Define = (command, run) => {
 
 async function check(files: readonly string[]): Promise<number> {
   let bad = false;
+  const candidates: Candidate[] = [];
   for (const file of files) {
     const policies = parsePolicies(await readInput(file), file);
     if (policies.ok) {
       const names = policies.value.map((policy) => `${policy.metadata.namespace}/${policy.metadata.name}`);
       process.stderr.write(`${file}: good (${names.join(", ")})\n`);
+      candidates.push(...policies.value.map((policy) => ({ origin: file, policy })));
       continue;
     }
     bad = true;
     for (const problem of policies.error) await print(formatProblem(problem));
+  }
+  // Of one directory the scaler would use none of these.
+  for (const [{ origin }, message] of settle(candidates).conflicts) {
+    bad = true;
+    await print(formatProblem({ file: origin, line: 1, column: 1, code: "POLICY_CONFLICT", message }));
   }
   return bad ? EXIT.no : EXIT.good;
 }

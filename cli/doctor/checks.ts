@@ -22,7 +22,7 @@ export async function examine(settings: AgentSettings, nodeVersion: string): Pro
     ...coded("gpu-page", pages),
     ...coded("gpu-reader", [await gpuReader(settings, listed.gpus.length)]),
     ...coded("port", await ports(settings)),
-    ...coded("scaler", [await scaler(settings.scalerUrl)]),
+    ...coded("scaler", await scaler(settings.scalerUrl)),
   ];
 }
 
@@ -81,9 +81,25 @@ async function ports(settings: AgentSettings): Promise<readonly Finding[]> {
   return Promise.all(findings);
 }
 
-async function scaler(url: string): Promise<Finding> {
-  const health = new URL("/healthz", url.replace(/^ws/, "http")).href;
-  const answer = await get(health);
-  if ("problem" in answer) return bad(`scaler ${url}`, answer.problem, "start the scaler or set --scaler-url", "scaler-unreachable");
-  return good(`scaler ${url}`, "healthy");
+/** Its health, and the policies it does not use as they stand. */
+async function scaler(url: string): Promise<readonly Finding[]> {
+  const at = (path: string): string => new URL(path, url.replace(/^ws/, "http")).href;
+  const answer = await get(at("/healthz"));
+  if ("problem" in answer) return [bad(`scaler ${url}`, answer.problem, "start the scaler or set --scaler-url")];
+  const state = await get(at("/api/state"));
+  return [good(`scaler ${url}`, "healthy"), ...("problem" in state ? [] : policyProblems(state.text))];
+}
+
+/** Empty where it does not tell: an older scaler, or another program. */
+function policyProblems(state: string): readonly Finding[] {
+  try {
+    const { problems } = JSON.parse(state) as { problems?: unknown };
+    const notes: readonly unknown[] = Array.isArray(problems) ? problems : [];
+    return notes.flatMap((note) => {
+      const { where, message } = (note ?? {}) as { where?: unknown; message?: unknown };
+      return typeof where === "string" && typeof message === "string" ? [bad(`policy ${where}`, message, "mend the policy")] : [];
+    });
+  } catch {
+    return [];
+  }
 }

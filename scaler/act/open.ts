@@ -1,4 +1,4 @@
-import { ok, type Result } from "../../core/result.ts";
+import { err, ok, type Result } from "../../core/result.ts";
 import type { ScalerSettings } from "../config.ts";
 import type { Standing } from "../kube/lease.ts";
 import type { Acting } from "../kube/start.ts";
@@ -14,11 +14,13 @@ export async function openActuator(
   log: Log,
 ): Promise<Result<Acting, string>> {
   const { fleetUrl, actuator = fleetUrl === undefined ? "none" : "fleet" } = settings;
+  if (settings.policyObjects !== "none" && actuator !== "kubernetes")
+    return err(`policyObjects ${settings.policyObjects} (FULCRUM_POLICY_OBJECTS) needs actuator kubernetes (FULCRUM_ACTUATOR)`);
   if (actuator === "kubernetes") {
     // The client library is large: who scales no cluster does not load it.
     const { startKubernetes } = await import("../kube/start.ts");
-    const { kubeconfig, lease, leaseNamespace } = settings;
-    return startKubernetes({ kubeconfig, lease, leaseNamespace }, onStanding, log);
+    const { kubeconfig, lease, leaseNamespace, policyObjects } = settings;
+    return startKubernetes({ kubeconfig, lease, leaseNamespace, policyObjects }, onStanding, log);
   }
   if (actuator === "fleet") {
     if (fleetUrl === undefined) return { ok: false, error: "actuator fleet needs fleetUrl (FULCRUM_FLEET_URL)" };
@@ -32,5 +34,5 @@ export async function openActuator(
 /** Nobody to agree with. */
 function alone(actuator: Actuator, onStanding: (standing: Standing) => void): Acting {
   onStanding("leading");
-  return { actuator, standing: () => "leading", stop: async () => undefined };
+  return { actuator, standing: () => "leading", leader: () => null, policies: undefined, stop: async () => undefined };
 }

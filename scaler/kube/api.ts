@@ -6,7 +6,7 @@ export interface KubeCall {
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: unknown;
-  readonly contentType?: "application/json" | "application/merge-patch+json";
+  readonly contentType?: "application/json" | "application/merge-patch+json" | "application/apply-patch+yaml";
 }
 
 /** Why a call did not succeed. `status` is absent when no answer came: then nobody knows whether it was carried out. */

@@ -23,7 +23,9 @@ export interface ReflectorOptions<T> {
   /** More of them than this are an error. */
   readonly limit: number;
   /** Called when they have been listed, and after each change. */
-  readonly onChange?: () => void;
+  readonly onChange?: (items: readonly T[]) => void;
+  /** Called when they could not be listed or watched. */
+  readonly onProblem?: (problem: KubeError) => void;
   readonly clock: () => number;
   readonly log: Log;
 }
@@ -41,7 +43,6 @@ const PAGE = 500;
 
 export function startReflector<T>(options: ReflectorOptions<T>): Reflector<T> {
   const { api, path, selector, what, parse, limit, clock, log } = options;
-  const onChange = options.onChange ?? (() => undefined);
   const selected: Readonly<Record<string, string>> = selector === undefined ? {} : { labelSelector: selector };
   const stopping = new AbortController();
   const { signal } = stopping;
@@ -78,7 +79,7 @@ export function startReflector<T>(options: ReflectorOptions<T>): Reflector<T> {
     }
     items = found;
     seenAt = clock();
-    onChange();
+    options.onChange?.([...items.values()]);
     return undefined;
   }
 
@@ -97,7 +98,7 @@ export function startReflector<T>(options: ReflectorOptions<T>): Reflector<T> {
     if (one === undefined) throw new Error("an event about something else");
     if (type === "DELETED") items.delete(one.key);
     else items.set(one.key, one.item);
-    onChange();
+    options.onChange?.([...items.values()]);
   }
 
   async function round(): Promise<KubeError | undefined> {
@@ -121,6 +122,8 @@ export function startReflector<T>(options: ReflectorOptions<T>): Reflector<T> {
       if (failed === undefined || signal.aborted) continue;
       if (problem === undefined) log.warn({ what, error: failed.message }, "kube: a watch was lost");
       problem = failed.message;
+      // A watch that was cut is resumed; only a list that fails leaves us without knowledge.
+      if (version === undefined) options.onProblem?.(failed);
       settle();
       // A lost watch is tried again at once, then ever less often.
       await pause(failed.retryAfter ?? Math.min(8, 0.25 * 2 ** (failures - 2)), signal);

@@ -2,24 +2,39 @@ import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { performance } from "node:perf_hooks";
 import { ok, type Result } from "../../core/result.ts";
+import type { PageLeader } from "../../wire/page.ts";
 import type { Actuator } from "../act/actuator.ts";
 import { createKubeActuator } from "../act/kube-scale.ts";
 import type { Log } from "../log.ts";
+import type { PolicyObject } from "../policy/objects.ts";
 import { connect } from "./connect.ts";
 import { startLease, type Standing } from "./lease.ts";
+import { watchPolicyObjects } from "./policy-watch.ts";
+import type { EventOutcome } from "./report/events.ts";
+import { createReporter, type Reporter, type StatusOutcome } from "./report/reporter.ts";
 import { createKubeApi } from "./transport.ts";
 
 /** A cluster to act on, and whether it is for us to act. */
 export interface Acting {
   readonly actuator: Actuator;
   standing(): Standing;
+  /** Who leads, for people; null where nobody has to agree. */
+  leader(): PageLeader | null;
+  /** Undefined where there is no cluster that holds policies. */
+  readonly policies: ClusterPolicies | undefined;
   stop(): Promise<void>;
+}
+
+export interface ClusterPolicies {
+  watch(onChange: (objects: readonly PolicyObject[]) => void): { stop(): void };
+  report(counts: { onStatus: (outcome: StatusOutcome) => void; onEvent: (outcome: EventOutcome) => void }): Reporter;
 }
 
 export interface KubeSettings {
   readonly kubeconfig: string | undefined;
   readonly lease: string;
   readonly leaseNamespace: string | undefined;
+  readonly policyObjects: "none" | "own" | "all";
 }
 
 /** Where the lease is when neither settings nor context name a namespace: where deploy/ puts the scaler. */
@@ -29,21 +44,28 @@ export function startKubernetes(settings: KubeSettings, onStanding: (standing: S
   const cluster = connect(settings.kubeconfig);
   if (!cluster.ok) return cluster;
   const api = createKubeApi(cluster.value.door);
+  const namespace = settings.leaseNamespace ?? cluster.value.namespace ?? NAMESPACE;
+  // A name of its own for every start: a process must not take its predecessor's lead for its own.
+  const identity = `${hostname()}_${randomUUID()}`;
+  const clock = (): number => Date.now() / 1000;
   const leadership = startLease({
-    api,
-    namespace: settings.leaseNamespace ?? cluster.value.namespace ?? NAMESPACE,
-    name: settings.lease,
-    // A name of its own for every start: a process must not take its predecessor's lead for its own.
-    identity: `${hostname()}_${randomUUID()}`,
+    ...{ api, namespace, name: settings.lease, identity },
     clock: () => performance.now() / 1000,
     wall: Date.now,
     onChange: onStanding,
     log,
   });
-  const actuator = createKubeActuator({ api, leadership, clock: () => Date.now() / 1000, log });
+  const actuator = createKubeActuator({ api, leadership, clock, log });
+  const policies: ClusterPolicies = {
+    watch: (onChange) =>
+      watchPolicyObjects({ api, namespace: settings.policyObjects === "own" ? namespace : undefined, clock, log }, onChange),
+    report: (counts) => createReporter({ api, leadership, identity, clock, log, ...counts }),
+  };
   return ok({
     actuator,
     standing: leadership.standing,
+    leader: () => ({ standing: leadership.standing(), identity, holder: leadership.holder() ?? null }),
+    policies: settings.policyObjects === "none" ? undefined : policies,
     async stop() {
       await leadership.stop();
       actuator.stop();

@@ -7,8 +7,11 @@ export interface Grant {
   /** With its subresource. */
   readonly resource: string;
   readonly verbs: readonly string[];
-  /** see: replica counts; act: changing them, and nothing without it; lead: in the scaler's own namespace only. */
-  readonly for: "see" | "act" | "lead";
+  /**
+   * see: replica counts; act: changing them, and nothing without it; lead: in the scaler's own namespace only; tell: ScalingPolicy
+   * objects, what they say of themselves, and events.
+   */
+  readonly for: "see" | "act" | "lead" | "tell";
 }
 
 /** Kinds of whom one object is the replicas of one role. Others with a scale subresource work too, once they are granted. */
@@ -36,5 +39,8 @@ export const GRANTS: readonly Grant[] = [
   // Whether another one scales it already.
   { group: "autoscaling", resource: "horizontalpodautoscalers", verbs: ["list"], for: "act" },
   { group: "keda.sh", resource: "scaledobjects", verbs: ["list"], for: "act" },
+  { group: "fulcrum.dev", resource: "scalingpolicies", verbs: ["list", "watch"], for: "tell" },
+  { group: "fulcrum.dev", resource: "scalingpolicies/status", verbs: ["patch"], for: "tell" },
+  { group: "events.k8s.io", resource: "events", verbs: ["create", "patch"], for: "tell" },
   { group: "coordination.k8s.io", resource: "leases", verbs: ["create", "get", "update"], for: "lead" },
 ];

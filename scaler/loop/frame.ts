@@ -1,7 +1,7 @@
 import type { Summary } from "../../core/summary.ts";
 import type { PageDecision, PageFrame, PagePolicy, PagePool } from "../../wire/page.ts";
 import type { Policy } from "../policy/schema.ts";
-import { POOL_ROLES, poolNameOf, type PoolRole, type TickView } from "./tick-view.ts";
+import { desiredReplicas, POOL_ROLES, poolNameOf, type PoolRole, type TickView } from "./tick-view.ts";
 
 /** One tick as the page shows it. Pure; null = absent, never zero. */
 export function frameOf(view: TickView): PageFrame {
@@ -31,14 +31,13 @@ function latency(summary: Summary | undefined, target: number | undefined): Page
 function pool(view: TickView, role: PoolRole): PagePool {
   const seen = view.observation.pools[role];
   const replicas = seen?.replicas;
-  const held = view.decision.hold ? view.facts?.[role].desired : view.decision.pools[role].replicas;
   return {
     role,
     name: poolNameOf(view.policy, role),
     ready: replicas?.ready ?? null,
     starting: replicas?.starting.length ?? null,
     draining: replicas?.draining ?? null,
-    desired: held ?? null,
+    desired: desiredReplicas(view, role) ?? null,
     waiting: seen?.queue?.requests ?? null,
     running: seen?.running?.requests ?? null,
     kvUsage: view.observation.pools.decode !== undefined && role === "decode" ? (view.observation.pools.decode.kvUsage ?? null) : null,

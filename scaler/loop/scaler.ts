@@ -1,5 +1,5 @@
 import type { NodeReport } from "../../wire/messages.ts";
-import type { PageState } from "../../wire/page.ts";
+import type { PageLeader, PageState, PolicyProblemNote } from "../../wire/page.ts";
 import { emptyFleet, type FleetView } from "../intake/fleet-view.ts";
 import { fold, foldedSeq, forget, setConnected } from "../intake/fold.ts";
 import { isPool } from "../intake/select.ts";
@@ -41,6 +41,8 @@ export interface ScalerDeps {
   readonly onFolded: (node: string) => void;
   readonly onStitched: () => void;
   readonly onDropped: (policy: Policy) => void;
+  readonly leader: () => PageLeader | null;
+  readonly problems: () => readonly PolicyProblemNote[];
 }
 
 export function createScaler(deps: ScalerDeps): Scaler {
@@ -109,7 +111,7 @@ export function createScaler(deps: ScalerDeps): Scaler {
     },
     fleet: () => fleet,
     runners: () => [...runners.values()],
-    state: () => pageState(fleet, [...runners.values()], clock()),
+    state: () => ({ ...pageState(fleet, [...runners.values()], clock()), leader: deps.leader(), problems: deps.problems() }),
     stitching: () => ({ counts: stitcher.counts(), breakdown }),
     starts: () => [...runners.values()].map((runner) => runner.startRecord()),
     async stop() {
@@ -123,7 +125,7 @@ const takes = (policy: Policy, request: Stitched): boolean =>
   request.namespace === policy.metadata.namespace &&
   isPool(policy, "decode", { namespace: request.namespace, pool: request.decodePool, role: "decode", model: policy.spec.model ?? "" });
 
-function pageState(fleet: FleetView, runners: readonly Runner[], now: number): PageState {
+function pageState(fleet: FleetView, runners: readonly Runner[], now: number): Omit<PageState, "leader" | "problems"> {
   return {
     at: now,
     version: VERSION,

@@ -35,3 +35,7 @@ export const POOL_ROLES = ["prefill", "decode"] as const;
 
 /** The pool's name for labels and the page: its target's, or its role where a policy has none. */
 export const poolNameOf = (policy: Policy, role: PoolRole): string => policy.spec.pools[role].target?.name ?? role;
+
+/** The count that is wanted: what was decided, or held, what the cluster was last told; undefined when it cannot be asked. */
+export const desiredReplicas = ({ decision, facts }: Pick<TickView, "decision" | "facts">, role: PoolRole): number | undefined =>
+  decision.hold ? facts?.[role].desired : decision.pools[role].replicas;

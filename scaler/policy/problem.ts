@@ -17,6 +17,7 @@ export const POLICY_CODES = [
   "POLICY_CRON",
   "POLICY_TIMEZONE",
   "POLICY_NO_TARGET",
+  "POLICY_CONFLICT",
 ] as const;
 export type PolicyCode = (typeof POLICY_CODES)[number];
 

@@ -1,7 +1,7 @@
 import type { Gauge } from "prom-client";
 import type { Summary } from "../../core/summary.ts";
 import { allocatedGpus } from "../loop/frame.ts";
-import { POOL_ROLES, poolNameOf, type PoolRole, type TickView } from "../loop/tick-view.ts";
+import { desiredReplicas, POOL_ROLES, poolNameOf, type PoolRole, type TickView } from "../loop/tick-view.ts";
 import type { FleetView } from "../intake/fleet-view.ts";
 import { TTFT_SOURCES } from "../intake/ttft-source.ts";
 import { REFUSALS, type Refusal } from "../intake/server.ts";
@@ -21,6 +21,8 @@ export interface ScalerMetrics {
   stitched(count: number): void;
   kedaAnswered(method: string, code: string): void;
   policyFile(file: string, valid: boolean | undefined): void;
+  statusWritten(outcome: string): void;
+  eventTold(outcome: string): void;
   /** Read when the page is asked for. */
   onCollect(facts: () => { readonly agents: number; readonly fleet: FleetView; readonly now: number }): void;
 }
@@ -70,8 +72,7 @@ export function createScalerMetrics(): ScalerMetrics {
     const own = { ...labels, pool: poolNameOf(view.policy, role), role };
     const seen = view.observation.pools[role];
     const { decision, result, insight } = view;
-    // Held, the wish is what the cluster was last told; unknown when it cannot be asked.
-    put(gauge("fulcrum_desired_replicas"), own, decision.hold ? view.facts?.[role].desired : decision.pools[role].replicas);
+    put(gauge("fulcrum_desired_replicas"), own, desiredReplicas(view, role));
     put(gauge("fulcrum_ready_replicas"), own, seen?.replicas?.ready);
     put(gauge("fulcrum_starting_replicas"), own, seen?.replicas?.starting.length);
     put(gauge("fulcrum_pool_requests_waiting"), own, seen?.queue?.requests);
@@ -124,6 +125,8 @@ export function createScalerMetrics(): ScalerMetrics {
     kedaAnswered: (method, code) => counter("fulcrum_keda_requests_total").inc({ method, code }),
     leader: (leads) => gauge("fulcrum_leader").set(leads ? 1 : 0),
     stitched: (count) => counter("fulcrum_requests_stitched_total").inc(count),
+    statusWritten: (outcome) => counter("fulcrum_policy_status_writes_total").inc({ outcome }),
+    eventTold: (outcome) => counter("fulcrum_kube_events_total").inc({ outcome }),
     policyFile: (file, valid) => put(gauge("fulcrum_policy_valid"), { file }, valid === undefined ? undefined : valid ? 1 : 0),
     onCollect(facts) {
       collect = () => {

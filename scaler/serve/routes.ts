@@ -8,17 +8,19 @@ export interface RouteDeps {
   readonly scaler: Scaler;
   readonly history: History;
   readonly metrics: () => Promise<string>;
+  /** Every source of policies has been read: having none is then an answer. */
+  readonly policiesKnown: () => boolean;
 }
 
 const PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8";
 /** A loop that missed this many intervals, and half a minute, hangs. */
 const MISSED_INTERVALS = 5;
 
-export function createRoutes({ scaler, history, metrics }: RouteDeps): ReadonlyMap<string, Route> {
+export function createRoutes({ scaler, history, metrics, policiesKnown }: RouteDeps): ReadonlyMap<string, Route> {
   return new Map<string, Route>([
     ["/metrics", async () => ({ status: 200, type: PROMETHEUS, body: await metrics() })],
     ["/healthz", () => health(scaler)],
-    ["/readyz", () => ready(scaler)],
+    ["/readyz", () => ready(scaler, policiesKnown())],
     ["/api/state", () => json(scaler.state())],
     ["/api/decisions", (url) => listing(url, (limit, policy) => history.decisions(limit, policy))],
     ["/api/history", (url) => listing(url, (limit, policy) => history.frames(limit, policy))],
@@ -32,8 +34,8 @@ function health(scaler: Scaler): Reply {
   return json({ status: "stuck", policies: stuck.map((r) => ({ policy: r.name, secondsSinceTick: r.idle() })) }, 503);
 }
 
-function ready(scaler: Scaler): Reply {
-  if (scaler.runners().length > 0) return json({ status: "ready" });
+function ready(scaler: Scaler, known: boolean): Reply {
+  if (known || scaler.runners().length > 0) return json({ status: "ready" });
   return json({ status: "not ready", reason: "no policy is loaded" }, 503);
 }
 

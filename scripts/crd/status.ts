@@ -17,7 +17,7 @@ const condition: Structural = {
     type: {
       type: "string",
       description:
-        "Ready: the policy is valid and its targets exist. EvidenceFresh: enough is seen to decide. Acting: what is decided is applied.",
+        "Ready: the policy is valid, in conflict with no other, and its targets are seen. EvidenceFresh: enough is seen to decide. Acting: what is decided is applied.",
       maxLength: 316,
     },
     status: { type: "string", enum: ["True", "False", "Unknown"] },
@@ -34,6 +34,7 @@ export const STATUS: Structural = {
   description: "What the scaler sees and decided.",
   properties: {
     observedGeneration: { type: "integer", format: "int64", minimum: 0, description: "Generation of the spec that this is about." },
+    mode: text("The mode that is in force.", 16),
     conditions: {
       type: "array",
       items: condition,
@@ -41,8 +42,8 @@ export const STATUS: Structural = {
       "x-kubernetes-list-type": "map",
       "x-kubernetes-list-map-keys": ["type"],
     },
-    ttft: text("TTFT of the last interval, at the objective's quantile.", 32),
-    itl: text("ITL of the last interval, at the objective's quantile.", 32),
+    ttft: text("TTFT of the last interval, at the objective's quantile or the next of 0.5, 0.9, 0.95 and 0.99.", 32),
+    itl: text("ITL of the last interval, likewise.", 32),
     prefill: pool,
     decode: pool,
     lastDecision: {
@@ -74,6 +75,13 @@ export const COLUMNS: readonly Column[] = [
   { name: "P-want", type: "integer", jsonPath: ".status.prefill.desired", description: "prefill replicas that are wanted" },
   { name: "D", type: "integer", jsonPath: ".status.decode.ready", description: "decode replicas that are ready" },
   { name: "D-want", type: "integer", jsonPath: ".status.decode.desired", description: "decode replicas that are wanted" },
+  {
+    name: "Ready",
+    type: "string",
+    jsonPath: ".status.conditions[?(@.type=='Ready')].status",
+    description: "in use, and its targets are seen",
+  },
+  { name: "Acting", type: "string", jsonPath: ".status.conditions[?(@.type=='Acting')].status", description: "decisions are applied" },
   { name: "Reason", type: "string", jsonPath: ".status.lastDecision.reason", description: "leading reason of the last decision" },
   { name: "ITL", type: "string", jsonPath: ".status.itl", priority: 1 },
   { name: "ITL-target", type: "string", jsonPath: ".spec.objectives.itl.target", priority: 1 },

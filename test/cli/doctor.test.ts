@@ -23,9 +23,9 @@ const PAGES: Readonly<Record<string, string>> = {
 };
 
 /** A node's worth of pages on one loopback server. */
-async function node(): Promise<string> {
+async function node(more: Readonly<Record<string, string>> = {}): Promise<string> {
   const server = createServer((request, response) => {
-    const page = PAGES[request.url ?? ""];
+    const page = { ...PAGES, ...more }[request.url ?? ""];
     response.writeHead(page === undefined ? 404 : 200, { "content-type": "text/plain" }).end(page ?? "");
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -85,6 +85,20 @@ describe("doctor", () => {
     expect(stdout).toContain(`FAIL GPUs http://${host}/vllm: 447 samples, none of a GPU; point`);
     expect(stdout).toContain("FAIL scaler ws://127.0.0.1:1/agents: nothing listens there; start");
     expect(code).toBe(1);
+  });
+
+  test("policies that the scaler does not use as they stand are named with why, exit 1; another program's answer is none of them", async () => {
+    const problems = [{ where: "ScalingPolicy serving/llama", message: "POLICY_CONFLICT policy serving/llama is also in a.yaml" }];
+    const host = await node({ "/api/state": JSON.stringify({ problems }) });
+    const { code, stdout } = await doctor(targets(host, ["/vllm"], []), host);
+    expect(stdout).toContain(
+      "FAIL policy ScalingPolicy serving/llama: POLICY_CONFLICT policy serving/llama is also in a.yaml; mend the policy",
+    );
+    expect(code).toBe(1);
+    for (const state of ["<html>", "null", '{"problems":[7,{"where":1}]}']) {
+      const other = await node({ "/api/state": state });
+      expect((await doctor(targets(other, ["/vllm"], []), other)).code).toBe(0);
+    }
   });
 
   test("what a page lacks is named with the way to get it, old names with the new ones; exit 0", async () => {

@@ -43,7 +43,7 @@ describe("the custom resource", () => {
     expect(modelProblems(committed as never)).toEqual([]);
   });
 
-  it("shows mode, TTFT against its target, replicas of both pools and the reason, each from a field that exists", () => {
+  it("shows mode, TTFT against its target, replicas of both pools, whether it acts and the reason, each from a field that exists", () => {
     const columns = version.additionalPrinterColumns;
     expect(columns.filter((column) => column.priority === undefined).map((column) => column.name)).toEqual([
       "Mode",
@@ -53,13 +53,20 @@ describe("the custom resource", () => {
       "P-want",
       "D",
       "D-want",
+      "Ready",
+      "Acting",
       "Reason",
       "Age",
     ]);
     for (const { jsonPath } of columns) {
       if (jsonPath.startsWith(".metadata.")) continue;
       let node: Structural | undefined = schema;
-      for (const key of jsonPath.slice(1).split(".")) node = node?.properties?.[key];
+      for (const key of jsonPath
+        .slice(1)
+        .replace(/\[\?\([^)]*\)\]/, "[]")
+        .split(".")) {
+        node = key.endsWith("[]") ? node?.properties?.[key.slice(0, -2)]?.items : node?.properties?.[key];
+      }
       expect(node, jsonPath).toBeDefined();
     }
   });

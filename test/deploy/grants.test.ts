@@ -10,15 +10,21 @@ const asked = (purpose: Grant["for"]): string[] =>
 // scaler/kube/verbs.test holds the list to the calls that are made; this holds the manifests to the list.
 test.each([
   ["see", "base/scaler-rbac.yaml", "ClusterRole"],
+  ["tell", "base/scaler-policies-rbac.yaml", "ClusterRole"],
   ["lead", "base/scaler-rbac.yaml", "Role"],
   ["act", "components/act/rbac.yaml", "ClusterRole"],
 ] as const)("the rights to %s are those of %s, %s, and no other", (purpose, file, kind) => {
   expect([...rightsOf(file, kind)].toSorted()).toEqual(asked(purpose));
 });
 
-test("without the component no right changes anything but the lease", () => {
+test("without the component no right changes anything but the lease, the status of our own objects, and events", () => {
   const reads = (right: string): boolean => /^(get|list|watch) /.test(right);
   expect([...rightsOf("base/scaler-rbac.yaml", "ClusterRole")].filter((right) => !reads(right))).toEqual([]);
+  expect([...rightsOf("base/scaler-policies-rbac.yaml", "ClusterRole")].filter((right) => !reads(right)).toSorted()).toEqual([
+    "create events events.k8s.io",
+    "patch events events.k8s.io",
+    "patch scalingpolicies/status fulcrum.dev",
+  ]);
   const writes = [...rightsOf("components/act/rbac.yaml", "ClusterRole")].filter((right) => !reads(right));
   expect(writes.filter((right) => !/^patch [a-z]+\/scale /.test(right))).toEqual([]);
 });

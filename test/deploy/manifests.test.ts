@@ -205,12 +205,12 @@ describe.skipIf(kubectl === undefined).each(FOLDERS)(`deploy/%s ${needs("kubectl
 describe.skipIf(kubectl === undefined)(`deploy/overlays/observe ${needs("kubectl")}`, () => {
   const m = kubectl === undefined ? undefined : kustomize(kubectl, "overlays/observe");
 
-  it("cannot act: no rule may write to anything but the lease", () => {
+  it("cannot act: no rule may write to anything but the lease, the status of policies, and events", () => {
     const writes = (m?.roles ?? [])
       .flatMap((role) => role.rules)
       .filter((rule) => rule.verbs.some((v) => !["get", "list", "watch"].includes(v)));
     expect(writes.length).toBeGreaterThan(0);
-    expect(new Set(writes.flatMap((rule) => rule.resources))).toEqual(new Set(["leases"]));
+    expect(new Set(writes.flatMap((rule) => rule.resources))).toEqual(new Set(["leases", "scalingpolicies/status", "events"]));
   });
 
   it("brings the ConfigMaps that the pods mount, under their plain names", () => {

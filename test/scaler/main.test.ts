@@ -56,9 +56,18 @@ describe("starting", () => {
     await expect(runTestScaler({ settings: { policies: "/nowhere" } })).rejects.toMatchObject({ code: "bad-policy" });
   });
 
-  test("settings: a few are required, the rest have defaults; mistakes name themselves", () => {
+  test("something must say what to scale, and objects need a cluster", async () => {
+    const nothing = runTestScaler({ settings: { policies: undefined } });
+    await expect(nothing).rejects.toMatchObject({ code: "bad-settings", message: expect.stringContaining("FULCRUM_POLICIES") as string });
+    const nowhere = runTestScaler({ settings: { policyObjects: "all" } });
+    await expect(nowhere).rejects.toMatchObject({
+      code: "bad-settings",
+      message: expect.stringContaining("actuator kubernetes") as string,
+    });
+  });
+
+  test("settings: all have defaults or may be absent; mistakes name themselves", () => {
     expect(scalerSettingsSchema.parse({ policies: "p.yaml" })).toMatchObject({ host: "127.0.0.1", port: 8900, history: 3600 });
-    expect(scalerSettingsSchema.safeParse({}).success).toBe(false);
     expect(scalerSettingsSchema.safeParse({ policies: "p", fleetUrl: "ftp://x" }).success).toBe(false);
     expect(scalerSettingsSchema.parse({ policies: "p", port: "8901" }).port).toBe(8901);
   });
@@ -83,11 +92,12 @@ describe("while running", () => {
     const valid = `fulcrum_policy_valid{file="${scaler.policyFile}"}`;
     await until("the refusal", async () => ((await (await scaler.get("/metrics")).text()).includes(`${valid} 0`) ? true : undefined));
     expect(await policies(scaler)).toMatchObject([{ name: "demo/test", mode: "observe" }]);
-    expect(scaler.log.lines.filter((l) => l.message === "policy: an invalid edit is ignored").length).toBeGreaterThan(0);
+    expect(scaler.log.lines.filter((l) => l.message === "policy: not in use as it stands").length).toBeGreaterThan(0);
 
-    await writeFile(scaler.policyFile, `${POLICY_TEXT}---\n${POLICY_TEXT.replace("name: test", "name: second")}`);
+    const second = POLICY_TEXT.replace("name: test", "name: second").replaceAll(/name: (prefill|decode)/g, "name: other-$1");
+    await writeFile(scaler.policyFile, `${POLICY_TEXT}---\n${second}`);
     await until("both", async () => ((await policies(scaler)).length === 2 ? true : undefined));
-    await writeFile(scaler.policyFile, POLICY_TEXT.replace("name: test", "name: second"));
+    await writeFile(scaler.policyFile, second);
     await until("the first one's end", async () => ((await policies(scaler)).length === 1 ? true : undefined));
     expect((await policies(scaler))[0]?.name).toBe("demo/second");
     expect(await (await scaler.get("/metrics")).text()).not.toMatch(/fulcrum_gpu_budget\{.*policy="test"/);

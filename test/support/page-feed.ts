@@ -256,6 +256,8 @@ function stateAt(at: number, mode: PagePolicy["mode"], decisions: readonly PageD
       { node: "node-a", connected: true, age: 0.6, reports: 812 },
       { node: "node-b", connected: true, age: 0.9, reports: 809 },
     ],
+    leader: null,
+    problems: [],
   };
 }
 

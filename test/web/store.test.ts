@@ -13,7 +13,14 @@ const policy = (name: string, namespace = "serving"): PagePolicy => ({
   gpusAllocated: null,
   lastDecision: null,
 });
-const state = (...names: string[]): PageState => ({ at: 0, version: "0", policies: names.map((n) => policy(n)), agents: [] });
+const state = (...names: string[]): PageState => ({
+  at: 0,
+  version: "0",
+  policies: names.map((n) => policy(n)),
+  agents: [],
+  leader: null,
+  problems: [],
+});
 const frame = (at: number, name = "a", transfer: PageFrame["transfer"] = null): PageFrame => ({
   at,
   policy: name,

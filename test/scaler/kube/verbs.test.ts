@@ -1,10 +1,16 @@
 import { expect, test } from "vitest";
-import { startLease } from "../../../scaler/kube/lease.ts";
+import { startLease, type Leadership } from "../../../scaler/kube/lease.ts";
+import { watchPolicyObjects } from "../../../scaler/kube/policy-watch.ts";
+import { createEventRecorder } from "../../../scaler/kube/report/events.ts";
+import { createReporter } from "../../../scaler/kube/report/reporter.ts";
 import { GRANTS } from "../../../scaler/kube/verbs.ts";
+import type { PolicyObject } from "../../../scaler/policy/objects.ts";
 import { apiOf, openScene, policyFor } from "../../support/kube-api/scene.ts";
-import { startKubeApi } from "../../support/kube-api/server.ts";
+import { startKubeApi, type KubeApiServer } from "../../support/kube-api/server.ts";
+import type { Fields } from "../../support/kube-api/store.ts";
 import { startWorkload } from "../../support/kube-api/workload.ts";
 import { listLog } from "../support/log.ts";
+import { policyOf } from "../support/policy.ts";
 import { until } from "../support/wait.ts";
 
 const KINDS = [
@@ -16,6 +22,35 @@ const KINDS = [
   "DynamoGraphDeploymentScalingAdapter",
   "PodCliqueScalingGroup",
 ];
+
+/** Follows a policy's object, writes its status, and an event of it twice. */
+async function tellOf(server: KubeApiServer, leadership: Leadership): Promise<void> {
+  const { spec } = policyOf();
+  const made = { apiVersion: "fulcrum.dev/v1alpha1", kind: "ScalingPolicy", metadata: { name: "test", namespace: "demo" } };
+  server.store.create("scalingpolicies.fulcrum.dev", { ...made, spec: JSON.parse(JSON.stringify(spec)) as Fields });
+  const times = { now: 1000 };
+  const api = apiOf(server);
+  const told = { clock: () => times.now, log: listLog() };
+  const counts = { onStatus: () => undefined, onEvent: () => undefined };
+  const reporter = createReporter({ api, leadership, identity: "a", ...told, ...counts, every: 0.02 });
+  const seen: PolicyObject[] = [];
+  const watch = watchPolicyObjects({ api, namespace: undefined, ...told }, (objects) => {
+    seen.splice(0, seen.length, ...objects);
+    reporter.judged(objects.map((object) => ({ object, verdict: { kind: "in use" } })));
+  });
+  await until("the status", () => ((seen[0]?.status ?? undefined) === undefined ? undefined : true));
+  watch.stop();
+  await reporter.stop();
+  const events = createEventRecorder({ api, instance: "a", ...told, onOutcome: () => undefined });
+  const regarding = { apiVersion: "fulcrum.dev/v1alpha1", kind: "ScalingPolicy", namespace: "demo", name: "test" };
+  const occurrence = { regarding, type: "Normal", reason: "ScaledUp", action: "Scale", note: "1 → 2", key: "k" } as const;
+  const { signal } = new AbortController();
+  events.record(occurrence);
+  await events.flush(signal);
+  times.now += 61;
+  events.record(occurrence);
+  await events.flush(signal);
+}
 
 test("what is granted is what is used: no verb more, none less", async () => {
   const server = await startKubeApi();
@@ -39,6 +74,7 @@ test("what is granted is what is used: no verb more, none less", async () => {
     expect((await scene.apply(2, 2)).outcome).toBe("applied");
     scene.stop();
   }
+  await tellOf(server, leadership);
   await leadership.stop();
   await server.close();
   const used = new Set(server.calls.map((c) => `${c.verb} ${c.resource} ${c.group}`));
