@@ -67,12 +67,13 @@ function levels(w: Workload, of: "arrivals" | "uncached" | "output"): Levels | u
 /** The heaviest of each kind of work: what the worst moment of a window asked for. */
 export function worst(a: Demand, b: Demand): Demand {
   const longer = a.lengths.uncachedP95 >= b.lengths.uncachedP95 ? a.lengths : b.lengths;
+  const context = Math.max(a.lengths.context, b.lengths.context);
   return {
     arrivals: Math.max(a.arrivals, b.arrivals),
     prefillTokens: tokensPerSecond(Math.max(a.prefillTokens, b.prefillTokens)),
     prefillTokensNow: tokensPerSecond(Math.max(a.prefillTokensNow, b.prefillTokensNow)),
     decodeTokens: tokensPerSecond(Math.max(a.decodeTokens, b.decodeTokens)),
-    lengths: { ...longer, context: Math.max(a.lengths.context, b.lengths.context) },
+    lengths: longer.context === context ? longer : { ...longer, context },
     burstiness: Math.max(a.burstiness, b.burstiness),
   };
 }

@@ -101,7 +101,8 @@ export function neighbours(around: Plan, bounds: Bounds, targets: Targets, situa
       const f = weigh(plan, bounds, targets, situation);
       const fits = f.gpus <= bounds.gpus;
       out.push({
-        ...plan,
+        prefill: plan.prefill,
+        decode: plan.decode,
         gpus: f.gpus,
         ttft: finite(f.prediction.ttft),
         itl: finite(f.prediction.itl),

@@ -48,14 +48,10 @@ export function forecastRate(
 ): { readonly state: ForecastState; readonly rate: number; readonly by: ForecasterName } {
   const { at, horizon, span } = time;
   const recent = [...s.recent.filter((r) => r.at > at - RECENT), { at, value: l.fast }];
-  const values = FORECASTERS.map((name) =>
-    say(
-      name,
-      l,
-      recent.map((r) => r.value),
-      horizon,
-    ),
-  );
+  const seen = new Float64Array(recent.length);
+  recent.forEach((r, i) => (seen[i] = r.value));
+  seen.sort();
+  const values = FORECASTERS.map((name) => say(name, l, seen, horizon));
   const due = s.pending.filter((p) => p.due <= at);
   let { loss, weight } = s;
   const keep = Math.exp(-span / LOSS_TAU);
@@ -89,7 +85,8 @@ function newRecord(recent: ForecastState["recent"], value: number, at: number): 
 export const pinball = (actual: number, forecast: number): number =>
   actual > forecast ? QUANTILE * (actual - forecast) : (1 - QUANTILE) * (forecast - actual);
 
-function say(name: ForecasterName, l: Levels, recent: readonly number[], horizon: number): number {
+/** `sorted`: the fast means of the recent past in order of size. */
+function say(name: ForecasterName, l: Levels, sorted: Float64Array, horizon: number): number {
   switch (name) {
     case "slow":
       return l.slow;
@@ -101,11 +98,6 @@ function say(name: ForecasterName, l: Levels, recent: readonly number[], horizon
       // On a ramp of slope s the two means lie s·(τs − τf) apart; damped and bounded, because ramps end.
       return Math.max(0, Math.min(1.6 * l.fast, l.fast + ((l.fast - l.slow) / (SLOW_TAU - FAST_TAU)) * (horizon + FAST_TAU) * 0.7));
     case "peak":
-      return Math.max(l.fast, quantileOf(recent, QUANTILE));
+      return Math.max(l.fast, sorted[Math.min(sorted.length - 1, Math.floor(QUANTILE * sorted.length))] ?? 0);
   }
-}
-
-function quantileOf(values: readonly number[], q: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? 0;
 }

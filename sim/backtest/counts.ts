@@ -23,11 +23,30 @@ export type Counts = ReturnType<typeof emptyCounts>;
 
 /** Adds `more` into `sum`. */
 export function addCounts(sum: Counts, more: Counts): void {
-  for (const key of ["arrivals", "inputTokens", "promptTokens", "cachedTokens", "finished", "outputTokens"] as const) sum[key] += more[key];
-  for (const key of ["count", "tokens", "seconds"] as const) sum.batches[key] += more.batches[key];
-  for (const key of ["count", "seconds", "sequences", "kvTokens"] as const) sum.steps[key] += more.steps[key];
-  for (const key of ["transfers", "bytes", "busySeconds", "failures"] as const) sum.transfer[key] += more.transfer[key];
-  for (const key of ["isl", "ttft", "osl"] as const) for (const value of more[key]) sum[key].push(value);
-  for (const sample of more.itl) sum.itl.push(sample);
-  for (const sample of more.stitched) sum.stitched.push(sample);
+  sum.arrivals += more.arrivals;
+  sum.inputTokens += more.inputTokens;
+  sum.promptTokens += more.promptTokens;
+  sum.cachedTokens += more.cachedTokens;
+  sum.finished += more.finished;
+  sum.outputTokens += more.outputTokens;
+  sum.batches.count += more.batches.count;
+  sum.batches.tokens += more.batches.tokens;
+  sum.batches.seconds += more.batches.seconds;
+  sum.steps.count += more.steps.count;
+  sum.steps.seconds += more.steps.seconds;
+  sum.steps.sequences += more.steps.sequences;
+  sum.steps.kvTokens += more.steps.kvTokens;
+  sum.transfer.transfers += more.transfer.transfers;
+  sum.transfer.bytes += more.transfer.bytes;
+  sum.transfer.busySeconds += more.transfer.busySeconds;
+  sum.transfer.failures += more.transfer.failures;
+  append(sum.isl, more.isl);
+  append(sum.ttft, more.ttft);
+  append(sum.osl, more.osl);
+  append(sum.itl, more.itl);
+  append(sum.stitched, more.stitched);
+}
+
+function append<T>(to: T[], more: readonly T[]): void {
+  for (const item of more) to.push(item);
 }
