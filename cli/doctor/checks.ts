@@ -85,7 +85,7 @@ async function ports(settings: AgentSettings): Promise<readonly Finding[]> {
 async function scaler(url: string): Promise<readonly Finding[]> {
   const at = (path: string): string => new URL(path, url.replace(/^ws/, "http")).href;
   const answer = await get(at("/healthz"));
-  if ("problem" in answer) return [bad(`scaler ${url}`, answer.problem, "start the scaler or set --scaler-url")];
+  if ("problem" in answer) return [bad(`scaler ${url}`, answer.problem, "start the scaler or set --scaler-url", "scaler-unreachable")];
   const state = await get(at("/api/state"));
   return [good(`scaler ${url}`, "healthy"), ...("problem" in state ? [] : policyProblems(state.text))];
 }
@@ -97,7 +97,9 @@ function policyProblems(state: string): readonly Finding[] {
     const notes: readonly unknown[] = Array.isArray(problems) ? problems : [];
     return notes.flatMap((note) => {
       const { where, message } = (note ?? {}) as { where?: unknown; message?: unknown };
-      return typeof where === "string" && typeof message === "string" ? [bad(`policy ${where}`, message, "mend the policy")] : [];
+      return typeof where === "string" && typeof message === "string"
+        ? [bad(`policy ${where}`, message, "mend the policy", "policy-not-in-use")]
+        : [];
     });
   } catch {
     return [];

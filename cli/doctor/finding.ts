@@ -17,6 +17,7 @@ export const FINDING_CODES = [
   "port-in-use",
   "scaler",
   "scaler-unreachable",
+  "policy-not-in-use",
 ] as const;
 export type FindingCode = (typeof FINDING_CODES)[number];
 
