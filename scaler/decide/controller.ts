@@ -36,7 +36,11 @@ export const fulcrum: Controller<FulcrumState> = {
     trim: { prefill: fullTrim, decode: fullTrim },
     forecasts: startForecasts,
     window: [],
-    changes: { up: { prefill: null, decode: null }, down: { prefill: null, decode: null } },
+    changes: {
+      up: { prefill: null, decode: null },
+      down: { prefill: null, decode: null },
+      regrets: { prefill: { count: 0, at: null }, decode: { count: 0, at: null } },
+    },
     lastPaid: null,
     unschedulableUntil: LONG_AGO,
     insight: null,

@@ -9,7 +9,7 @@ export interface Demand {
   readonly arrivals: number;
   /** Prompt tokens to compute per second (cache hits excluded). */
   readonly prefillTokens: TokensPerSecond;
-  /** The same as it has been in the last seconds, not as it may become: what a queue grows by. */
+  /** The same as it is now, noise aside, not as it may become: what a queue grows by. */
   readonly prefillTokensNow: TokensPerSecond;
   /** Output tokens per second. */
   readonly decodeTokens: TokensPerSecond;
@@ -49,7 +49,7 @@ export function forecast(
     demand: {
       arrivals: arrivals.rate,
       prefillTokens: tokensPerSecond(uncached.rate),
-      prefillTokensNow: tokensPerSecond(tokensSeen.fast),
+      prefillTokensNow: tokensPerSecond(uncached.level),
       decodeTokens: tokensPerSecond(Math.max(offered, output.rate)),
       lengths: known,
       burstiness: burstiness(w.arrivals, w.span),

@@ -10,6 +10,13 @@ type Role = (typeof ROLES)[number];
 export interface Changes {
   readonly up: Readonly<Record<Role, number | null>>;
   readonly down: Readonly<Record<Role, number | null>>;
+  /** Shrinks that were taken back soon, by pool: how many lately, and when the last one was. */
+  readonly regrets: Readonly<Record<Role, Regrets>>;
+}
+
+export interface Regrets {
+  readonly count: number;
+  readonly at: number | null;
 }
 
 export interface GuardContext {
@@ -118,16 +125,25 @@ const stepLimit = perPool("step-limit", (role, wanted, c) => {
   };
 });
 
+/** The cool-down of shrinking doubles with each regret, at most this many times: from 60 s to 16 minutes. */
+const MOST_REGRETS = 4;
+const FORGET = 1800;
+
+/** Regrets that still count: one is forgotten per half hour (seconds `at`) without another. */
+export function regretted(r: Regrets, at: number): number {
+  return r.at === null ? 0 : Math.max(0, Math.min(MOST_REGRETS, r.count) - Math.floor((at - r.at) / FORGET));
+}
+
 const cooldown = perPool("cooldown", (role, wanted, c) => {
   const now = c.current[role];
   const since = (t: number | null): number => (t === null ? Infinity : c.at - t);
   const up = since(c.changes.up[role]);
   const down = Math.min(up, since(c.changes.down[role]));
   const { scaleUp, scaleDown } = c.spec.behavior;
+  const wait = scaleDown.cooldown * 2 ** regretted(c.changes.regrets[role], c.at);
   if (wanted > now && up < scaleUp.cooldown)
     return { replicas: now, why: `scaled up ${up.toFixed(0)} s ago, cool-down is ${scaleUp.cooldown} s` };
-  if (wanted < now && down < scaleDown.cooldown)
-    return { replicas: now, why: `changed ${down.toFixed(0)} s ago, cool-down is ${scaleDown.cooldown} s` };
+  if (wanted < now && down < wait) return { replicas: now, why: `changed ${down.toFixed(0)} s ago, cool-down is ${wait} s` };
   return { replicas: wanted, why: "" };
 });
 

@@ -4,7 +4,7 @@ import { learn } from "../learn/learn.ts";
 import { learnTrim, type Trim } from "../learn/trim.ts";
 import type { Policy, PolicySpec } from "../policy/schema.ts";
 import type { Assessed } from "./evidence.ts";
-import type { Changes } from "./guards.ts";
+import { regretted, type Changes, type Regrets } from "./guards.ts";
 import type { Plan } from "./predict.ts";
 import type { FulcrumState } from "./state.ts";
 import { transferBound } from "./transfer-bound.ts";
@@ -16,7 +16,10 @@ const RETRY_UNSCHEDULABLE = 60;
 export function notice(s: FulcrumState, o: Observation, current: Plan, evidence: Assessed, policy: Policy): FulcrumState {
   const complete = o.pools.prefill?.replicas !== undefined && o.pools.decode?.replicas !== undefined;
   const learned = evidence.level === "none" ? s.learned : learn(s.learned, o, policy.spec, s.prior);
-  const changes = complete && s.lastPaid !== null ? noteChanges(s.changes, s.lastPaid, current, o.at) : s.changes;
+  const changes =
+    complete && s.lastPaid !== null
+      ? noteChanges(s.changes, s.lastPaid, current, o.at, policy.spec.behavior.scaleDown.stabilization)
+      : s.changes;
   return {
     ...s,
     ...sight(s, o, evidence, policy.spec),
@@ -46,10 +49,17 @@ function refused(o: Observation): boolean {
   return (o.unschedulable ?? 0) > 0 && draining === 0;
 }
 
-function noteChanges(c: Changes, before: Plan, now: Plan, at: number): Changes {
+function noteChanges(c: Changes, before: Plan, now: Plan, at: number, soon: number): Changes {
   const mark = (role: "prefill" | "decode", way: 1 | -1, was: number | null): number | null =>
     Math.sign(now[role] - before[role]) === way ? at : was;
+  const regret = (role: "prefill" | "decode"): Regrets => {
+    const was = c.regrets[role];
+    const shrunk = c.down[role];
+    const back = now[role] > before[role] && shrunk !== null && shrunk > (c.up[role] ?? -Infinity) && at - shrunk <= soon;
+    return back ? { count: regretted(was, at) + 1, at } : was;
+  };
   return {
+    regrets: { prefill: regret("prefill"), decode: regret("decode") },
     up: { prefill: mark("prefill", 1, c.up.prefill), decode: mark("decode", 1, c.up.decode) },
     down: { prefill: mark("prefill", -1, c.down.prefill), decode: mark("decode", -1, c.down.decode) },
   };

@@ -88,7 +88,10 @@ function predictDecode(replicas: number, s: Situation): { itl: number; rho: numb
   const left = 1 - perReplica * slope;
   if (left <= 0.02) return { itl: Infinity, rho: Math.max(1, perReplica * slope), admission: Infinity, batch: Infinity };
   const batch = (perReplica * m.d0) / left;
-  const crowded = batch + normalQuantile(s.quantile.itl) * Math.sqrt(batch);
+  // Sequences in a pool that arrive in clumps: variance ÷ mean 1 + (I − 1)/2 (M^X/M/∞), shared evenly by replicas that requests join
+  // where fewest run.
+  const variance = (batch * (1 + (s.demand.burstiness - 1) / 2)) / Math.max(replicas, 1);
+  const crowded = batch + normalQuantile(s.quantile.itl) * Math.sqrt(variance);
   const room = Math.min(s.limits.maxNumSeqs, (0.9 * s.models.kvCapacity) / context);
   const running = Math.min(crowded, room);
   const itl = decodeSeconds(m, running, running * context);

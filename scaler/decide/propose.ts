@@ -13,8 +13,12 @@ export interface Proposal {
   readonly targets: Targets;
 }
 
-/** A smaller pool must still meet this share of the target under the worst demand of the window. */
-export const DOWN_SHARE = 0.8;
+/**
+ * A smaller pool must have this share of its capacity to spare, beyond the headroom, under the worst demand of the window. A share of
+ * the latency target is no such margin: near saturation a tenth of it is nothing, and where one decode step alone takes half the
+ * target it is half the pool (docs/adr/0009-spare-is-capacity.md).
+ */
+export const SPARE = 0.08;
 /** A trade of replicas must lower the violation by this much (log units), or it is noise. */
 const TRADE_GAIN = 0.05;
 
@@ -31,17 +35,17 @@ export interface ProposeInput {
 }
 
 /**
- * Per pool: up when the cheapest plan that meets the targets wants more; down to what meets 0.8 of the targets under the
- * worst demand of the window; else as it is. When the growth does not fit the budget, the growing pool takes the GPUs of
+ * Per pool: up when the cheapest plan that meets the targets wants more; down to what meets them with capacity to
+ * spare under the worst demand of the window; else as it is. When the growth does not fit the budget, the growing pool takes the GPUs of
  * the other one (a conversion) if the whole gets better by it.
  */
 export function propose(i: ProposeInput): Proposal | undefined {
   const { current, bounds, situation } = i;
   const { targets, reasons: limits } = reachable(i);
   const up = search(bounds, targets, situation);
-  const careful = { ttft: targets.ttft * DOWN_SHARE, itl: targets.itl * DOWN_SHARE };
   // No spare for a backlog here: worst demand already holds the burst that made it.
-  const low = search(bounds, careful, { ...situation, demand: i.worst });
+  const careful = { ...situation, demand: i.worst, headroom: 1 - (1 - situation.headroom) * (1 - SPARE) };
+  const low = search(bounds, targets, careful);
   if (up === undefined || low === undefined) return undefined;
   const reasons: Reason[] = [...limits];
   if (!up.meets) reasons.push(saturated(up, targets));
@@ -83,7 +87,7 @@ function move(role: "prefill" | "decode", now: number, up: Found, low: Found, re
   }
   if (wanted === now) return now;
   if (low.meets && kept < now) {
-    const text = `${kept} ${role} replicas still meet ${DOWN_SHARE} of the targets under the worst demand of the window`;
+    const text = `${kept} ${role} replicas still meet the targets with ${SPARE * 100} % to spare under the worst demand of the window`;
     reasons.push({ code: `${role}-spare`, text, numbers: { ...numbers, keptReplicas: kept } });
     return Math.max(kept, wanted);
   }

@@ -1,3 +1,4 @@
+import { withoutNoise } from "./noise.ts";
 import { FAST_TAU, SLOW_TAU } from "./workload.ts";
 
 /**
@@ -16,8 +17,8 @@ export const FORECASTERS = ["slow", "fast", "surge", "trend", "peak"] as const;
 export type ForecasterName = (typeof FORECASTERS)[number];
 
 export interface ForecastState {
-  /** Fast means of the recent past, oldest first. */
-  readonly recent: readonly { readonly at: number; readonly value: number }[];
+  /** Fast and momentary means of the recent past, oldest first. */
+  readonly recent: readonly { readonly at: number; readonly value: number; readonly now: number }[];
   /** Forecasts whose time has not come: due time and a value per forecaster. */
   readonly pending: readonly { readonly due: number; readonly values: readonly number[] }[];
   /** Rolling pinball loss per forecaster, and how much evidence it rests on (0..1). */
@@ -40,14 +41,16 @@ const LOSS_TAU = 600;
 /** Until the scores rest on about a minute of evidence the surge-following forecaster speaks: too much is the safer error. */
 const ENOUGH = 0.1;
 
-/** Scores what has come due, makes this tick's forecasts; returns the new state and the rate to plan for. */
+/** Scores what has come due, makes this tick's forecasts; returns the new state, the rate to plan for and the rate it is at now, noise aside. */
 export function forecastRate(
   s: ForecastState,
-  l: Levels,
+  raw: Levels,
   time: { readonly at: number; readonly horizon: number; readonly span: number },
-): { readonly state: ForecastState; readonly rate: number; readonly by: ForecasterName } {
+): { readonly state: ForecastState; readonly rate: number; readonly level: number; readonly by: ForecasterName } {
   const { at, horizon, span } = time;
-  const recent = [...s.recent.filter((r) => r.at > at - RECENT), { at, value: l.fast }];
+  if (newLow(s.recent, raw.fast, at)) s = { ...s, recent: [], weight: 0 };
+  const recent = [...s.recent.filter((r) => r.at > at - RECENT), { at, value: raw.fast, now: raw.now }];
+  const l = withoutNoise(raw, recent, span);
   const seen = new Float64Array(recent.length);
   recent.forEach((r, i) => (seen[i] = r.value));
   seen.sort();
@@ -62,14 +65,14 @@ export function forecastRate(
   const pending = [...s.pending.filter((p) => p.due > at), { due: at + horizon, values }].slice(-MAX_PENDING);
   const best = weight < ENOUGH ? FORECASTERS.indexOf("surge") : loss.indexOf(Math.min(...loss));
   const state = { recent, pending, loss, weight };
-  const chosen = { rate: values[best] ?? l.fast, by: FORECASTERS[best] ?? "fast" };
-  if (!newRecord(s.recent, l.fast, at)) return { state, ...chosen };
+  const chosen = { level: l.fast, rate: values[best] ?? l.fast, by: FORECASTERS[best] ?? "fast" };
+  if (!newRecord(s.recent, raw.fast, at)) return { state, ...chosen };
   // Nothing seen lately resembles this: the scores are of another regime, and what is happening speaks.
   const followed = ["surge", "trend"] as const;
-  return followed.reduce<{ state: ForecastState; rate: number; by: ForecasterName }>(
+  return followed.reduce<{ state: ForecastState; rate: number; level: number; by: ForecasterName }>(
     (most, name) => {
       const rate = values[FORECASTERS.indexOf(name)] ?? 0;
-      return rate > most.rate ? { state, rate, by: name } : most;
+      return rate > most.rate ? { state, rate, level: l.fast, by: name } : most;
     },
     { state, ...chosen },
   );
@@ -79,6 +82,12 @@ export function forecastRate(
 function newRecord(recent: ForecastState["recent"], value: number, at: number): boolean {
   const older = recent.filter((r) => r.at <= at - RECORD_GAP);
   return older.length > 0 && at - (older[0]?.at ?? at) >= RECORD_SPAN && value > RECORD * Math.max(...older.map((r) => r.value));
+}
+
+/** The same downwards: far below everything of the last minutes. What was then is another regime, and no peak of it comes back. */
+function newLow(recent: ForecastState["recent"], value: number, at: number): boolean {
+  const older = recent.filter((r) => r.at <= at - RECORD_GAP);
+  return older.length > 0 && at - (older[0]?.at ?? at) >= RECORD_SPAN && value * RECORD < Math.min(...older.map((r) => r.value));
 }
 
 /** q·(y − f) when the forecast was too low, (1 − q)·(f − y) when it was too high. */
@@ -93,7 +102,8 @@ function say(name: ForecasterName, l: Levels, sorted: Float64Array, horizon: num
     case "fast":
       return l.fast;
     case "surge":
-      return Math.max(l.slow, l.fast, l.now);
+      // A slow mean far above the quick ones is of a regime that has ended.
+      return l.slow > RECORD * Math.max(l.fast, l.now) ? Math.max(l.fast, l.now) : Math.max(l.slow, l.fast, l.now);
     case "trend":
       // On a ramp of slope s the two means lie s·(τs − τf) apart; damped and bounded, because ramps end.
       return Math.max(0, Math.min(1.6 * l.fast, l.fast + ((l.fast - l.slow) / (SLOW_TAU - FAST_TAU)) * (horizon + FAST_TAU) * 0.7));

@@ -1,3 +1,4 @@
+import { spreadOf } from "./spread.ts";
 import type { Observation } from "../../core/observation.ts";
 import { addEwma, emptyEwma, ewmaMean, type Ewma } from "./ewma.ts";
 
@@ -15,7 +16,8 @@ export interface Workload {
   readonly span: number;
   readonly islMean: Ewma;
   readonly islP50: Ewma;
-  readonly islP95: Ewma;
+  readonly islP90: Ewma;
+  readonly islP99: Ewma;
   readonly oslMean: Ewma;
   /** Mean resident KV tokens of one decoding sequence. */
   readonly context: Ewma;
@@ -37,6 +39,8 @@ export const FAST_TAU = 10;
 /** Slow enough that Poisson noise of a few requests per second averages out. */
 export const SLOW_TAU = 60;
 const LENGTH_TAU = 15;
+/** A mean of lengths rests on at least 15 × 20 requests: at a few per second, quantiles of some seconds are chance. */
+const SAMPLES_PER_SECOND = 20;
 /** Resident context turns over with the running requests, within seconds; batch limits depend on it. */
 const CONTEXT_TAU = 6;
 const RING = 60;
@@ -49,7 +53,8 @@ export const emptyWorkload: Workload = {
   span: 0,
   islMean: emptyEwma,
   islP50: emptyEwma,
-  islP95: emptyEwma,
+  islP90: emptyEwma,
+  islP99: emptyEwma,
   oslMean: emptyEwma,
   context: emptyEwma,
 };
@@ -72,8 +77,8 @@ export function learnWorkload(w: Workload, o: Observation): Workload {
     output: fold(r.output, output, span, tau),
   });
   const isl = p?.isl;
-  const islWeight = span * Math.min(1, (p?.arrivals ?? 0) / 5);
-  const oslWeight = span * Math.min(1, (d?.finished ?? 0) / 5);
+  const islWeight = Math.min(span, (p?.arrivals ?? 0) / SAMPLES_PER_SECOND);
+  const oslWeight = Math.min(span, (d?.finished ?? 0) / SAMPLES_PER_SECOND);
   const steps = d?.steps;
   return {
     now: update(w.now, NOW_TAU),
@@ -83,7 +88,8 @@ export function learnWorkload(w: Workload, o: Observation): Workload {
     span,
     islMean: fold(w.islMean, isl?.mean, islWeight, LENGTH_TAU),
     islP50: fold(w.islP50, isl?.p50, islWeight, LENGTH_TAU),
-    islP95: fold(w.islP95, isl === undefined ? undefined : p95Of(isl.p90, isl.p99), islWeight, LENGTH_TAU),
+    islP90: fold(w.islP90, isl?.p90, islWeight, LENGTH_TAU),
+    islP99: fold(w.islP99, isl?.p99, islWeight, LENGTH_TAU),
     oslMean: fold(w.oslMean, d?.osl?.mean ?? ratioOf(d?.outputTokens, d?.finished), oslWeight, LENGTH_TAU),
     context: fold(w.context, ratioOf(steps?.kvTokens, steps?.sequences), span, CONTEXT_TAU),
   };
@@ -127,10 +133,12 @@ export function lengths(w: Workload): Lengths | undefined {
   const isl = seen ?? (arrivals !== undefined && arrivals > 0 && input !== undefined ? input / arrivals : undefined);
   if (isl === undefined || !(isl > 0)) return undefined;
   const cacheShare = input !== undefined && input > 0 && uncachedRate !== undefined ? clamp(1 - uncachedRate / input, 0, 0.99) : 0;
-  const p50 = ewmaMean(w.islP50) ?? isl;
-  // Lognormal: E[L²]/E[L]² = e^(σ²) = (mean/median)². Bounded: a median of 1 token must not explode it.
-  const spread = clamp((isl / Math.max(p50, 1)) ** 2, 1, 20);
-  const p95 = Math.max(ewmaMean(w.islP95) ?? isl * 2, isl);
+  const p50 = ewmaMean(w.islP50);
+  const p90 = ewmaMean(w.islP90);
+  const p99 = ewmaMean(w.islP99);
+  const known = p50 !== undefined && p90 !== undefined && p99 !== undefined;
+  const spread = known ? clamp(spreadOf({ p50, p90, p99 }), 1, 20) : 2;
+  const p95 = known ? Math.max(p95Of(p90, p99), isl) : isl * 2;
   const osl = ewmaMean(w.oslMean);
   return {
     isl,

@@ -50,11 +50,25 @@ describe("the controller", () => {
 
   it("converts decode replicas to prefill when the budget is used up", () => {
     const policy = testPolicy({ budget: { gpus: 8 } });
-    const decisions = follow(policy, [...steady(30, 5, 500, 300), ...steady(30, 25, 6000, 50)], { prefill: 1, decode: 7 });
+    const decisions = follow(policy, [...steady(30, 110, 300, 600), ...steady(30, 25, 6000, 50)], { prefill: 1, decode: 7 });
+    expect(decisions[10]?.pools).toMatchObject({ prefill: { replicas: 1 }, decode: { replicas: 7 } });
     const moved = decisions.find((d) => d.moves.length > 0);
     expect(moved?.moves[0]).toMatchObject({ from: "decode", to: "prefill" });
     for (const d of decisions) expect(d.pools.prefill.replicas + d.pools.decode.replicas).toBeLessThanOrEqual(8);
     expect(decisions.at(-1)?.pools.prefill.replicas).toBeGreaterThanOrEqual(5);
+  });
+
+  it("counts a shrink that was taken back within the window, by whomever, as a regret", () => {
+    const policy = testPolicy({ behavior: { scaleDown: { stabilization: "60s" } } });
+    let state = fulcrum.start(policy, h200Prior, 0);
+    const see = (at: number, prefill: number): number => {
+      state = fulcrum.tick(state, observationOf({ at, rate: 10, isl: 500, osl: 50, prefill, decode: 2 }), policy).state;
+      return state.changes.regrets.prefill.count;
+    };
+    expect([see(5, 3), see(10, 2), see(40, 3), see(45, 4)]).toEqual([0, 0, 1, 1]);
+    // Growth long after a shrink answers new demand.
+    expect([see(50, 2), see(115, 3)]).toEqual([1, 1]);
+    expect(state.changes.regrets.decode.count).toBe(0);
   });
 
   it("does not buy replicas against a prompt that alone exceeds the target", () => {

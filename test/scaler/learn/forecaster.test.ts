@@ -55,6 +55,15 @@ describe("forecasters chosen by pinball loss", () => {
     expect(share).toBeGreaterThan(0.9);
   });
 
+  it("leave a level for good that is far below all of the last minutes, although it was the peak", () => {
+    const said = feed(
+      steady(140, (i) => (i < 100 ? 4000 + 40 * (i % 3) : 400)),
+      60,
+    );
+    // Ten ticks after the fall: the ten-second mean has come down, the sixty-second one and the peak of five minutes have not.
+    expect(said[110]?.rate).toBeLessThan(800);
+  });
+
   it("follow a level never seen lately at once, whatever the scores say", () => {
     const said = feed(
       steady(140, (i) => (i < 100 ? 1000 : 4000)),
