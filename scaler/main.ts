@@ -29,6 +29,7 @@ import type { KeyPair } from "./serve/tls.ts";
 import { defaultWebRoot } from "./serve/web-root.ts";
 import { createHistory } from "./state/history.ts";
 import { createTelemetry } from "./telemetry.ts";
+import { LEARNED_SHAPE } from "./learn/learn.ts";
 import { VERSION } from "./version.ts";
 
 const clock = (): number => Date.now() / 1000;
@@ -203,7 +204,7 @@ async function loadPrior(settings: ScalerSettings): Promise<Prior> {
 
 async function keepCheckpoint({ checkpoint, journal }: ScalerSettings, log: Log): Promise<Checkpointer> {
   const path = checkpoint ?? (journal === undefined ? undefined : join(journal, "checkpoint.json"));
-  return path === undefined ? noCheckpointer : openCheckpointer(path, VERSION, log);
+  return path === undefined ? noCheckpointer : openCheckpointer(path, `${VERSION} shape ${LEARNED_SHAPE}`, log);
 }
 
 async function keepJournal(settings: ScalerSettings, log: Log, starts: () => ReturnType<Scaler["starts"]>): Promise<Journal | undefined> {

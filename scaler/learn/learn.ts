@@ -7,6 +7,9 @@ import { learnLeadTime, startLeadTime, type LeadTime } from "./lead-time.ts";
 import { factor, learnScale, unitScale, type Scale } from "./scale.ts";
 import { emptyWorkload, learnWorkload, lengths, type Workload } from "./workload.ts";
 
+/** Goes up with every change of the fields below: a checkpoint of another shape is not read. */
+export const LEARNED_SHAPE = 2;
+
 /** Everything learned online, from exactly what agents report. Plain JSON. */
 export interface Learned {
   readonly workload: Workload;
