@@ -15,7 +15,7 @@ const AREAS = {
       "^core/",
       "^wire/",
       "^(agent|scaler|fleet)/(main|config|config-targets|log)\\.ts$",
-      "^agent/gpu/probe\\.ts$",
+      "^agent/(gpu|discover)/probe\\.ts$",
       "^scaler/(policy|decide|learn|journal)/",
       "^sim/",
     ],
@@ -26,7 +26,7 @@ const AREAS = {
 
 /** Packages with one declared importer each. */
 const IMPORTERS = {
-  "@grpc/grpc-js": "^(agent/receive|scaler/serve/keda)/",
+  "@grpc/grpc-js": "^(agent/(receive|discover)|scaler/serve/keda)/",
   ws: "^(agent/link|scaler/intake/server|scaler/serve/live)[^/]*(/|\\.ts$)",
   "prom-client": "/metrics[^/]*(/|\\.ts$)",
   "@opentelemetry/[^/]+": "/(metrics|telemetry|spans)[^/]*(/|\\.ts$)",
@@ -37,7 +37,7 @@ const IMPORTERS = {
   pino: "^(agent|scaler|fleet|cli)/(main|log|[^/]*/log)[^/]*\\.ts$",
   uplot: "^web/",
   preact: "^web/",
-  zod: "(^wire/|^scaler/policy/|/config[^/]*\\.ts$|^cli/settings\\.ts$|^sim/profiles?/|^(agent|fleet)/targets[^/]*\\.ts$|^scaler/(act|kube)/)",
+  zod: "(^wire/|^scaler/policy/|/config[^/]*\\.ts$|^cli/settings\\.ts$|^sim/profiles?/|^(agent|fleet)/targets[^/]*\\.ts$|^agent/discover/|^scaler/(act|kube)/)",
 };
 
 /** Same inputs, same outputs: no clock, no files, no sockets (scripts/gates/purity.ts checks the rest). */

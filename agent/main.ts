@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { SourceReport } from "../wire/messages.ts";
 import type { AgentSettings } from "./config.ts";
-import { followTargets } from "./discover/static-targets.ts";
+import { followTargetSources } from "./discover/follow.ts";
 import { createGpus } from "./gpu/gpus.ts";
 import { createHostReader } from "./host.ts";
 import { type Link, createLink } from "./link.ts";
@@ -15,9 +15,9 @@ import { openForwarder, shownAddress } from "./receive/open-forwarder.ts";
 import { createSpanIntake } from "./receive/span-intake.ts";
 import { createReporter } from "./reporter.ts";
 import { createPageFetcher } from "./scrape/fetch.ts";
-import { type Health, down, unknown, up } from "./scrape/health.ts";
+import { unknown } from "./scrape/health.ts";
 import { everyBeat, monotonicSeconds } from "./scrape/schedule.ts";
-import { type Watchlist, createWatchlist } from "./scrape/watchlist.ts";
+import { createWatchlist } from "./scrape/watchlist.ts";
 import { createStatusServer } from "./serve.ts";
 import { sourceReport } from "./summarize/sources.ts";
 import { createSelfTelemetry } from "./telemetry.ts";
@@ -70,15 +70,20 @@ export async function runAgent(
     ...{ settings, watchlist, now, origin, scraped: telemetry.scrapes.scraped, restarted: metrics.gpuReaderRestarted, onBug },
   });
   const hostReader = createHostReader(now);
-  const targets = createTargetsFollower(settings, watchlist, running, log);
+  const targets = followTargetSources({
+    ...{ settings, signal: running, log, now, random: Math.random, onTargets: watchlist.follow },
+    ...{ unattributed: metrics.podsUnattributed, watchRestarted: metrics.podWatchRestarted },
+  });
 
   const status = createStatusServer({
     metrics: async () => `${await metrics.page()}\n${await telemetry.page()}`,
+    targets: targets.page,
     waitingFor: createReadiness(targets.health, () => [...watchlist.engines(), ...gpus.readers()]),
     onProblem: onBug,
   });
   const port = await listen(status, host, settings.port, "port");
   // Before the receivers open: spans that came before the targets are known could not be attributed.
+  const following = targets.run().catch(onBug);
   await targets.firstLook();
   const forward = await createForwarding(settings, metrics);
   const sink = { intake, onProblem: onBug, ...(forward && { forward }) };
@@ -97,7 +102,7 @@ export async function runAgent(
     gpus: gpus.readers,
     childCost: gpus.takeCost,
     otherSources: (at) => [
-      sourceReport("targets", settings.targets, targets.health(), at),
+      ...targets.sources(at),
       sourceReport("host", node, hostReader.health(), at),
       ...otlpSources(receivers, intake.lastBatch(), at),
       ...downstreamSource(settings.downstreamOtlp, forward, at),
@@ -105,7 +110,7 @@ export async function runAgent(
     send: link.send,
   });
   const linkStop = new AbortController();
-  const loops = [link.run(linkStop.signal), hostReader.run(running), gpus.run(running)];
+  const loops = [following, link.run(linkStop.signal), hostReader.run(running), gpus.run(running)];
   // The report closes each period; scrapes happen in its first half.
   await everyBeat({ period, phase: 0, origin }, running, report);
 
@@ -119,31 +124,6 @@ export async function runAgent(
   fetcher.close();
   await telemetry.close();
   log.info({ node }, "agent stopped");
-}
-
-/** The targets file → the watchlist, and how the file is doing. */
-function createTargetsFollower(
-  { targets: path, node }: AgentSettings,
-  watchlist: Watchlist,
-  signal: AbortSignal,
-  log: Log,
-): { readonly health: () => Health; readonly firstLook: () => Promise<void> } {
-  let health: Health = unknown;
-  const firstLook = (): Promise<void> =>
-    followTargets({
-      ...{ path, node, signal },
-      onTargets(file) {
-        watchlist.follow(file);
-        log.info({ engines: file.engines.length, gpus: file.gpus.length }, "targets loaded");
-      },
-      onProblem(message) {
-        if (health.state !== "down")
-          log.warn({ problem: message }, "the targets file cannot be used; the last good one, if any, stays in use");
-        health = down(health, now(), 0, message);
-      },
-      onGood: () => (health = up(now(), 0)),
-    });
-  return { health: () => health, firstLook };
 }
 
 /** The link counts into the metrics, and the metrics show the link: one of them has to be made before the other. */

@@ -1,4 +1,5 @@
 import type { NodeReport } from "../wire/messages.ts";
+import type { WatchRestart } from "./discover/pod-watch.ts";
 import { FORWARD_DROP_REASONS, type ForwardDropReason } from "./receive/forwarder.ts";
 import { SPAN_DROP_REASONS, type SpanDropReason, type Transport } from "./receive/span-intake.ts";
 import { createGpuMetrics } from "./metrics-gpus.ts";
@@ -20,6 +21,9 @@ export interface AgentMetrics {
   reportsAcknowledged(reports: number): void;
   reportsDropped(reports: number): void;
   gpuReaderRestarted(reason: RestartReason): void;
+  /** By reason; called only where pods are discovered. */
+  podsUnattributed(counts: ReadonlyMap<string, number>): void;
+  podWatchRestarted(reason: WatchRestart): void;
   page(): Promise<string>;
 }
 
@@ -47,6 +51,8 @@ export function createAgentMetrics(linkUp: () => boolean): AgentMetrics {
   const sent = factory.counter("fulcrum_reports_sent_total");
   const lost = factory.counter("fulcrum_reports_dropped_total");
   const restarts = factory.counter("fulcrum_gpu_reader_restarts_total");
+  const unattributed = factory.gauge("fulcrum_agent_pods_unattributed");
+  const watchRestarts = factory.counter("fulcrum_agent_pod_watch_restarts_total");
   const link = factory.gauge("fulcrum_link_up");
   // prom-client starts a gauge without labels at 0, which would be a measurement nobody made.
   for (const gauge of [...Object.values(host), sampled, queueBytes]) gauge.remove();
@@ -88,6 +94,10 @@ export function createAgentMetrics(linkUp: () => boolean): AgentMetrics {
     reportsAcknowledged: (reports) => sent.inc(reports),
     reportsDropped: (reports) => lost.inc(reports),
     gpuReaderRestarted: (reason) => restarts.inc({ reason }),
+    podsUnattributed(counts) {
+      for (const [reason, count] of counts) unattributed.set({ reason }, count);
+    },
+    podWatchRestarted: (reason) => watchRestarts.inc({ reason }),
     page() {
       link.set(linkUp() ? 1 : 0);
       if (queued !== undefined) queueBytes.set(queued());

@@ -4,12 +4,17 @@ import type { Health } from "./scrape/health.ts";
  * What an agent still waits for. Ready means: it knows its targets and has tried each of them once. Not that they answer,
  * nor that the scaler does: taking an agent out because others are down would only hide them.
  */
-export function createReadiness(targets: () => Health, sources: () => readonly { health(): Health }[]): () => readonly string[] {
+export function createReadiness(
+  targets: () => readonly { readonly name: string; readonly health: Health }[],
+  sources: () => readonly { health(): Health }[],
+): () => readonly string[] {
   let roundDone = false;
   return () => {
-    const file = targets();
-    if (file.state === "unknown") return ["the targets file: not read yet"];
-    if (file.state === "down" && file.lastGood === undefined) return [`the targets file: ${file.error}`];
+    const unread = targets().flatMap(({ name, health }) => {
+      if (health.state === "unknown") return [`${name}: not read yet`];
+      return health.state === "down" && health.lastGood === undefined ? [`${name}: ${health.error}`] : [];
+    });
+    if (unread.length > 0) return unread;
     const all = sources();
     const untried = all.filter((s) => s.health().state === "unknown").length;
     roundDone ||= untried === 0;

@@ -2,6 +2,8 @@ import { type IncomingMessage, type Server, type ServerResponse, createServer } 
 
 export interface ServeOptions {
   metrics(): Promise<string>;
+  /** What the agent reads and which pods it cannot place, as JSON. */
+  targets(): string;
   /** What the agent still waits for before it is of use; empty = ready. */
   waitingFor(): readonly string[];
   onProblem(message: string): void;
@@ -9,7 +11,7 @@ export interface ServeOptions {
 
 const TEXT = "text/plain; charset=utf-8";
 
-/** /metrics, /healthz and /readyz. Nothing here changes anything, so there is nothing to protect but the figures. */
+/** /metrics, /targets, /healthz and /readyz. Nothing here changes anything, so there is nothing to protect but the figures. */
 export function createStatusServer(options: ServeOptions): Server {
   const server = createServer({ connectionsCheckingInterval: 1000 }, (request, response) => {
     answer(request, response, options).catch((cause: unknown) => {
@@ -28,6 +30,8 @@ async function answer(request: IncomingMessage, response: ServerResponse, option
   switch ((request.url ?? "/").split("?", 1)[0]) {
     case "/metrics":
       return send(response, 200, "text/plain; version=0.0.4; charset=utf-8", await options.metrics());
+    case "/targets":
+      return send(response, 200, "application/json; charset=utf-8", options.targets());
     case "/healthz":
       return send(response, 200, TEXT, "ok\n");
     case "/readyz": {
@@ -37,7 +41,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, option
         : send(response, 503, TEXT, `not ready\n${waiting.map((w) => `- ${w}\n`).join("")}`);
     }
     default:
-      return send(response, 404, TEXT, "not found; there is /metrics, /healthz and /readyz\n");
+      return send(response, 404, TEXT, "not found; there is /metrics, /targets, /healthz and /readyz\n");
   }
 }
 

@@ -127,6 +127,18 @@ export const CATALOG = [
     ["source", "target"],
     agent,
   ),
+  gauge(
+    "fulcrum_agent_pods_unattributed",
+    "Pods of this node that look like serving and are in no pool, by reason; /targets of the agent and fulcrum doctor name them.",
+    ["reason"],
+    agent,
+  ),
+  counter(
+    "fulcrum_agent_pod_watch_restarts_total",
+    "Watches of this node's pods that were lost, by reason: expired, broken, refused.",
+    ["reason"],
+    agent,
+  ),
   gauge("fulcrum_host_memory_used_bytes", "Memory in use on the node.", [], agent),
   gauge("fulcrum_host_memory_total_bytes", "Memory installed on the node.", [], agent),
   gauge("fulcrum_host_load1", "One-minute load average of the node.", [], agent),

@@ -65,6 +65,7 @@ function fileEntries(file: SettingSources["file"], keys: readonly string[], prob
 function describe(issue: z.core.$ZodIssue, origin: ReadonlyMap<string, string>, merged: Readonly<Record<string, unknown>>): string {
   const key = String(issue.path[0] ?? "");
   const from = origin.get(key);
+  if (from === undefined && issue.code === "custom") return `${key}: ${issue.message}`;
   if (from === undefined) return `${key}: required; set ${flagName(key)}, ${envName(key)} or ${key} in the file`;
   const inner = issue.path.slice(1).map(String).join(".");
   const given = inner === "" && ["string", "number", "boolean"].includes(typeof merged[key]) ? ` (given: ${String(merged[key])})` : "";

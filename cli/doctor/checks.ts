@@ -4,6 +4,7 @@ import { parseTargets } from "../../agent/config-targets.ts";
 import { readGpuPage } from "../../core/engines/gpu-page.ts";
 import type { TargetsFile } from "../../core/targets.ts";
 import { whyUnreadable } from "../files.ts";
+import { discovered } from "./discovered.ts";
 import { engine } from "./engine.ts";
 import { type CodedFinding, type Finding, bad, coded, good, warning } from "./finding.ts";
 import { gpuReader } from "./gpu-reader.ts";
@@ -11,13 +12,15 @@ import { get, isFree } from "./web.ts";
 
 /** Preflight of one node: everything the agent will need, in the order it needs it. */
 export async function examine(settings: AgentSettings, nodeVersion: string): Promise<readonly CodedFinding[]> {
-  const targets = await readTargets(settings);
-  const listed = "targets" in targets ? targets.targets : { engines: [], gpus: [] };
+  const file = await readTargets(settings);
+  const found = await discovered(settings, file.targets);
+  const listed = found.targets ?? file.targets ?? { engines: [], gpus: [] };
   const engines = await Promise.all(listed.engines.map(engine));
   const pages = await Promise.all(listed.gpus.map(gpus));
   return [
     ...coded("node-version", [runtime(nodeVersion)]),
-    ...coded("targets", [targets.finding]),
+    ...coded("targets", file.findings),
+    ...coded("discovery", found.findings),
     ...coded("engine", engines.flat()),
     ...coded("gpu-page", pages),
     ...coded("gpu-reader", [await gpuReader(settings, listed.gpus.length)]),
@@ -35,23 +38,27 @@ export function runtime(version: string): Finding {
   return enough ? good("Node", version) : bad("Node", version, `install ${OLDEST.join(".")} or newer`);
 }
 
-type Targets = { readonly finding: Finding; readonly targets: TargetsFile } | { readonly finding: Finding };
+interface Targets {
+  readonly findings: readonly Finding[];
+  readonly targets: TargetsFile | undefined;
+}
 
 async function readTargets({ targets: file, node }: AgentSettings): Promise<Targets> {
+  if (file === undefined) return { findings: [], targets: undefined };
   const what = `targets ${file}`;
   let text: string;
   try {
     text = await readFile(file, "utf8");
   } catch (error) {
-    return { finding: bad(what, whyUnreadable(error), "give the file with --targets") };
+    return { findings: [bad(what, whyUnreadable(error), "give the file with --targets")], targets: undefined };
   }
   const parsed = parseTargets(text, node);
-  if (!parsed.ok) return { finding: bad(what, parsed.error, "mend the file") };
+  if (!parsed.ok) return { findings: [bad(what, parsed.error, "mend the file")], targets: undefined };
   const { engines, gpus: pages } = parsed.value;
   const how = `${engines.length} engines, ${pages.length} GPU pages`;
   const nothing = engines.length + pages.length === 0;
   return {
-    finding: nothing ? warning(what, how, "name what to read on this node", "targets-empty") : good(what, how),
+    findings: [nothing ? warning(what, how, "name what to read on this node", "targets-empty") : good(what, how)],
     targets: parsed.value,
   };
 }

@@ -1,8 +1,8 @@
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest, type RequestOptions } from "node:https";
 import { err, ok, type Result } from "../../core/result.ts";
+import { createLineReader } from "../../core/text-lines.ts";
 import { CALL_TIMEOUT, type KubeApi, type KubeCall, type KubeError } from "./api.ts";
-import { createLineReader } from "./lines.ts";
 
 /** Where the API server is, and what a request needs to be let in. */
 export interface Door {
@@ -12,6 +12,8 @@ export interface Door {
 
 /** 5000 pods of 8 KB; a list is asked for in pages far below it. */
 const MAX_BODY = 40 * 1024 * 1024;
+/** A watch event is one object; no object in etcd is larger than 1.5 MB, and managed fields do not triple it. */
+const MAX_EVENT = 5 * 1024 * 1024;
 
 /** The API over node's own client, with a timeout and a size limit on every answer. */
 export function createKubeApi(door: Door, timeout = CALL_TIMEOUT): KubeApi {
@@ -58,7 +60,7 @@ export function createKubeApi(door: Door, timeout = CALL_TIMEOUT): KubeApi {
         if (status !== 200) {
           return { status, message: `WATCH ${path}: ${status} ${messageIn(await readBody(response))}`, ...retryAfterOf(response) };
         }
-        const lines = createLineReader((line) => onEvent(JSON.parse(line) as unknown));
+        const lines = createLineReader(MAX_EVENT, (line) => onEvent(JSON.parse(line) as unknown));
         for await (const chunk of response) lines.push(chunk as Buffer);
         return undefined;
       } catch (error) {

@@ -48,7 +48,7 @@ const env = (w: Workload, name: string): string | undefined => container(w).env.
 const named = (m: Manifests, kind: string, name: string): KubeObject | undefined =>
   m.all.find((o) => o.kind === kind && o.metadata.name === name);
 
-const ALL = ["act", "agent-token", "dcgm-exporter", "grafana", "ha", "keda", "nvml", "prometheus-operator", "tls"];
+const ALL = ["act", "agent-token", "dcgm-exporter", "grafana", "ha", "keda", "nvml", "prometheus-operator", "targets", "tls"];
 
 describe.skipIf(kubectl === undefined)(`deploy/components ${needs("kubectl")}`, () => {
   it.each(ALL)("%s fits the observe overlay, with no field that its kinds do not have", (name) => {
@@ -100,15 +100,18 @@ describe.skipIf(kubectl === undefined)(`deploy/components ${needs("kubectl")}`, 
     expect(container(agent).securityContext.privileged).toBeUndefined();
   });
 
-  it("dcgm-exporter leads each agent to the exporter of its own node, with every counter the agent reads", () => {
+  it("targets brings a file that its agent accepts, where the agent looks for it", () => {
+    const m = withComponents("targets");
+    const agent = workload(m, "DaemonSet");
+    expect(env(agent, "FULCRUM_TARGETS")).toBe(`${container(agent).volumeMounts[0]?.mountPath}/$(FULCRUM_NODE).json`);
+    expect(env(agent, "FULCRUM_DISCOVERY")).toBe("kubernetes");
+    const files = Object.entries(m.configMaps.find((map) => map.metadata.name === "fulcrum-targets")?.data ?? {});
+    expect(files).toHaveLength(1);
+    for (const [file, text] of files) expect(parseTargets(text, file.replace(/\.json$/, ""))).toMatchObject({ ok: true });
+  });
+
+  it("dcgm-exporter asks the exporter for every counter the agent reads", () => {
     const m = kustomize(kubectl ?? "", "overlays/dcgm-exporter");
-    const service = m.services.find((s) => s.metadata.name === "fulcrum-dcgm-exporter");
-    expect(service?.spec.internalTrafficPolicy).toBe("Local");
-    const targets = m.configMaps.find((map) => map.metadata.name === "fulcrum-targets")?.data["example-node.json"] ?? "";
-    const parsed = parseTargets(targets, "example-node");
-    if (!parsed.ok) throw new Error(parsed.error);
-    const host = `${service?.metadata.name}.${service?.metadata.namespace}.svc:${service?.spec.ports[0]?.port}`;
-    expect(parsed.value.gpus).toEqual([{ url: `http://${host}/metrics` }]);
     const agent = workload(m, "DaemonSet");
     expect([spec(agent).runtimeClassName, spec(agent).hostPID]).toEqual([undefined, undefined]);
 

@@ -17,6 +17,10 @@ test.each([
   expect([...rightsOf(file, kind)].toSorted()).toEqual(asked(purpose));
 });
 
+test("the agent's right is to see pods, which test/system/discovery holds to the calls it makes", () => {
+  expect([...rightsOf("base/agent-rbac.yaml", "ClusterRole", "Role")].toSorted()).toEqual(["list pods ", "watch pods "]);
+});
+
 test("without the component no right changes anything but the lease, the status of our own objects, and events", () => {
   const reads = (right: string): boolean => /^(get|list|watch) /.test(right);
   expect([...rightsOf("base/scaler-rbac.yaml", "ClusterRole")].filter((right) => !reads(right))).toEqual([]);

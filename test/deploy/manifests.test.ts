@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
 import { agentSettingsSchema } from "../../agent/config.ts";
-import { parseTargets } from "../../agent/config-targets.ts";
 import { scalerSettingsSchema } from "../../scaler/config.ts";
 import { parsePolicies } from "../../scaler/policy/load.ts";
 import { envName, resolveSettings } from "../../wire/settings.ts";
@@ -42,7 +41,7 @@ describe.skipIf(kubectl === undefined).each(FOLDERS)(`deploy/%s ${needs("kubectl
     for (const object of m.all) {
       const clusterWide = ["Namespace", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition"].includes(object.kind);
       // What belongs to another's namespace is named for us.
-      const besides = ["fulcrum-dcgm-exporter", "fulcrum-dcgm-counters"].includes(object.metadata.name) ? "gpu-operator" : "fulcrum";
+      const besides = object.metadata.name === "fulcrum-dcgm-counters" ? "gpu-operator" : "fulcrum";
       expect(object.metadata.namespace, `${object.kind} ${object.metadata.name}`).toBe(clusterWide ? undefined : besides);
     }
   });
@@ -131,9 +130,9 @@ describe.skipIf(kubectl === undefined).each(FOLDERS)(`deploy/%s ${needs("kubectl
     });
   });
 
-  it("mounts a token for the scaler, which asks the API server, and none for agents; takes no settings from Service variables", () => {
-    for (const { kind, spec } of m.workloads) {
-      expect(spec.template.spec.automountServiceAccountToken).toBe(kind === "Deployment");
+  it("mounts tokens by the pod's word, not the account's: both ask the API server; takes no settings from Service variables", () => {
+    for (const { spec } of m.workloads) {
+      expect(spec.template.spec.automountServiceAccountToken).toBe(true);
       expect(spec.template.spec.enableServiceLinks).toBe(false);
     }
     for (const account of m.all.filter((o) => o.kind === "ServiceAccount")) expect(account["automountServiceAccountToken"]).toBe(false);
@@ -164,13 +163,20 @@ describe.skipIf(kubectl === undefined).each(FOLDERS)(`deploy/%s ${needs("kubectl
     expect(scaler.spec.template.spec.volumes.find((v) => v.name === "journal")).toHaveProperty("emptyDir");
   });
 
-  it("runs agents on GPU nodes that an operator named", () => {
+  it("runs agents on GPU nodes and those that an operator named, save where one said no", () => {
     const agent = only(m.workloads.filter((w) => w.kind === "DaemonSet")).spec.template.spec;
-    expect(agent.nodeSelector).toEqual({ "fulcrum.dev/agent": "true" });
+    const terms = agent.affinity?.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms ?? [];
+    const [named, ...gpus] = terms.map((term) => term.matchExpressions);
+    expect(named).toEqual([{ key: "fulcrum.dev/agent", operator: "In", values: ["true"] }]);
+    expect(gpus.length).toBeGreaterThan(1);
+    for (const [label, refused, ...more] of gpus) {
+      expect(label?.key).toMatch(/gpu|pci-10de|accelerator/);
+      expect([refused, more]).toEqual([{ key: "fulcrum.dev/agent", operator: "NotIn", values: ["false"] }, []]);
+    }
     expect(agent.tolerations).toContainEqual({ key: "nvidia.com/gpu", operator: "Exists", effect: "NoSchedule" });
   });
 
-  it("grants only named verbs on named resources, to the scaler alone, and every binding finds its role and account", () => {
+  it("grants only named verbs on named resources, each part its own, and every binding finds its role and account", () => {
     const verbs = new Set(["get", "list", "watch", "patch", "update", "create"]);
     expect(m.roles.length).toBeGreaterThan(0);
     for (const role of m.roles)
@@ -181,7 +187,8 @@ describe.skipIf(kubectl === undefined).each(FOLDERS)(`deploy/%s ${needs("kubectl
       }
     for (const binding of m.bindings) {
       expect(m.roles.some((role) => role.kind === binding.roleRef.kind && role.metadata.name === binding.roleRef.name)).toBe(true);
-      expect(binding.subjects).toEqual([{ kind: "ServiceAccount", name: "fulcrum-scaler", namespace: "fulcrum" }]);
+      const account = binding.roleRef.name.startsWith("fulcrum-agent") ? "fulcrum-agent" : "fulcrum-scaler";
+      expect(binding.subjects).toEqual([{ kind: "ServiceAccount", name: account, namespace: "fulcrum" }]);
     }
     const bound = new Set(m.bindings.map((binding) => binding.roleRef.name));
     expect(m.roles.filter((role) => !bound.has(role.metadata.name))).toEqual([]);
@@ -215,12 +222,12 @@ describe.skipIf(kubectl === undefined)(`deploy/overlays/observe ${needs("kubectl
 
   it("brings the ConfigMaps that the pods mount, under their plain names", () => {
     const names = (m?.configMaps ?? []).map((map) => map.metadata.name).toSorted();
-    expect(names).toEqual(["fulcrum-policies", "fulcrum-targets"]);
+    expect(names).toEqual(["fulcrum-policies"]);
     const mounted = (m?.workloads ?? []).flatMap((w) => w.spec.template.spec.volumes.flatMap((v) => v.configMap?.name ?? []));
     expect(mounted.toSorted()).toEqual(names);
   });
 
-  it("brings a valid policy that only observes, and a targets file its agent accepts", () => {
+  it("brings a valid policy that only observes, and finds engines by itself: the policy is all there is to edit", () => {
     const data = Object.fromEntries((m?.configMaps ?? []).map((map) => [map.metadata.name, map.data]));
     const policies = Object.entries(data["fulcrum-policies"] ?? {});
     expect(policies).toHaveLength(1);
@@ -228,7 +235,9 @@ describe.skipIf(kubectl === undefined)(`deploy/overlays/observe ${needs("kubectl
       const parsed = parsePolicies(text, file);
       expect(parsed).toMatchObject({ ok: true, value: [{ spec: { mode: "observe" } }] });
     }
-    const [[file, text] = ["", ""]] = Object.entries(data["fulcrum-targets"] ?? {});
-    expect(parseTargets(text, file.replace(/\.json$/, ""))).toMatchObject({ ok: true });
+    const agent = m?.workloads.find((w) => w.kind === "DaemonSet");
+    const env = agent?.spec.template.spec.containers[0]?.env ?? [];
+    expect(env).toContainEqual({ name: "FULCRUM_DISCOVERY", value: "kubernetes" });
+    expect(env.map((e) => e.name)).not.toContain("FULCRUM_TARGETS");
   });
 });

@@ -33,9 +33,9 @@ const container = z.object({
     privileged: z.boolean().optional(),
     capabilities: z.object({ drop: z.array(z.string()), add: z.array(z.string()).optional() }),
   }),
-  volumeMounts: z.array(
-    z.object({ name: z.string(), mountPath: z.string(), readOnly: z.boolean().optional(), subPath: z.string().optional() }),
-  ),
+  volumeMounts: z
+    .array(z.object({ name: z.string(), mountPath: z.string(), readOnly: z.boolean().optional(), subPath: z.string().optional() }))
+    .default([]),
 });
 
 const podSpec = z.object({
@@ -45,7 +45,19 @@ const podSpec = z.object({
   hostPID: z.boolean().optional(),
   hostNetwork: z.boolean().optional(),
   hostIPC: z.boolean().optional(),
-  nodeSelector: labels.optional(),
+  affinity: z
+    .object({
+      nodeAffinity: z.object({
+        requiredDuringSchedulingIgnoredDuringExecution: z.object({
+          nodeSelectorTerms: z.array(
+            z.object({
+              matchExpressions: z.array(z.object({ key: z.string(), operator: z.string(), values: z.array(z.string()).optional() })),
+            }),
+          ),
+        }),
+      }),
+    })
+    .optional(),
   tolerations: z.array(z.object({ key: z.string().optional(), operator: z.string(), effect: z.string().optional() })).optional(),
   securityContext: z.object({
     runAsNonRoot: z.boolean(),
@@ -55,13 +67,15 @@ const podSpec = z.object({
   }),
   containers: z.array(container),
   runtimeClassName: z.string().optional(),
-  volumes: z.array(
-    z.looseObject({
-      name: z.string(),
-      configMap: z.object({ name: z.string(), optional: z.boolean().optional() }).optional(),
-      secret: z.object({ secretName: z.string(), items: z.array(z.object({ key: z.string(), path: z.string() })).optional() }).optional(),
-    }),
-  ),
+  volumes: z
+    .array(
+      z.looseObject({
+        name: z.string(),
+        configMap: z.object({ name: z.string(), optional: z.boolean().optional() }).optional(),
+        secret: z.object({ secretName: z.string(), items: z.array(z.object({ key: z.string(), path: z.string() })).optional() }).optional(),
+      }),
+    )
+    .default([]),
 });
 
 const objectSchema = z.looseObject({

@@ -30,6 +30,14 @@ export function nest(path: string, value: Json): Fields {
   return path.split(".").reduceRight<Json>((inner, key) => ({ [key]: inner }), value) as Fields;
 }
 
+/** `spec.nodeName=a,status.phase!=Failed`, as far as the API server has fields to select by. */
+export function matchesFields(object: unknown, selector: string): boolean {
+  return selector.split(",").every((term) => {
+    const [, path = "", not = "", value] = /^([^!=]+)(!?)==?(.*)$/.exec(term) ?? [];
+    return path === "" || (at(object, path) === value) === (not === "");
+  });
+}
+
 export function matchesLabels(labels: Json | undefined, selector: string): boolean {
   const have = isFields(labels) ? labels : {};
   return selector.split(",").every((term) => {

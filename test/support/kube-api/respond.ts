@@ -1,5 +1,5 @@
 import type { ServedKind } from "./kinds.ts";
-import { at, matchesLabels } from "./patch.ts";
+import { at, matchesFields, matchesLabels } from "./patch.ts";
 import type { Fields, Json, KubeObject } from "./store.ts";
 
 export interface Answer {
@@ -48,7 +48,8 @@ function selectorText(selector: Json | undefined): string | undefined {
 /** A page of a list; the continue token is the index to go on from. */
 export function listOf(kind: ServedKind, objects: readonly KubeObject[], version: number, query: URLSearchParams): Answer {
   const selector = query.get("labelSelector") ?? "";
-  const found = objects.filter((object) => matchesLabels(object.metadata["labels"], selector));
+  const fields = query.get("fieldSelector") ?? "";
+  const found = objects.filter((object) => matchesLabels(object.metadata["labels"], selector) && matchesFields(object, fields));
   const start = Number(query.get("continue") ?? 0);
   const limit = Number(query.get("limit") ?? 0) || found.length;
   const end = start + limit;

@@ -36,6 +36,8 @@ export interface KubeApiServer {
   /** Tokens that TokenReview knows, and who they are. */
   readonly tokens: Map<string, { readonly username: string; readonly audiences: readonly string[] }>;
   fault: Fault;
+  /** What a caller must present. */
+  token: string;
   close(): Promise<void>;
 }
 
@@ -46,8 +48,9 @@ export async function startKubeApi(token = "secret"): Promise<KubeApiServer> {
     watches: new Set<OpenWatch>(),
     tokens: new Map<string, { username: string; audiences: readonly string[] }>(),
     fault: (() => undefined) as Fault,
+    token,
   };
-  const server = createServer((request, response) => void serve(state, token, request, response));
+  const server = createServer((request, response) => void serve(state, request, response));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const directory = await mkdtemp(join(tmpdir(), "fulcrum-kube-"));
@@ -64,15 +67,16 @@ export async function startKubeApi(token = "secret"): Promise<KubeApiServer> {
   });
 }
 
-type State = Pick<KubeApiServer, "store" | "calls" | "watches" | "tokens" | "fault">;
+type State = Pick<KubeApiServer, "store" | "calls" | "watches" | "tokens" | "fault" | "token">;
 
-async function serve(state: State, token: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function serve(state: State, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
   const text = Buffer.concat(chunks).toString();
   const url = new URL(request.url ?? "/", "http://kube");
-  if (request.headers.authorization !== `Bearer ${token}`) return send(response, status(401, "Unauthorized", "Unauthorized"));
-  if (url.pathname.split("/").filter(Boolean).length <= 3 && request.method === "GET") return send(response, discovery(url.pathname));
+  if (request.headers.authorization !== `Bearer ${state.token}`) return send(response, status(401, "Unauthorized", "Unauthorized"));
+  if (/^\/(api(\/[^/]+)?|apis(\/[^/]+){0,2})\/?$/.test(url.pathname) && request.method === "GET")
+    return send(response, discovery(url.pathname));
   const target = route(url.pathname);
   if (target === undefined) return send(response, status(404, "NotFound", "the server could not find the requested resource"));
   const body = text === "" ? {} : (JSON.parse(text) as Fields);

@@ -1,6 +1,6 @@
 import type { ServerResponse } from "node:http";
 import type { ServedKind } from "./kinds.ts";
-import { matchesLabels } from "./patch.ts";
+import { matchesFields, matchesLabels } from "./patch.ts";
 import { apiVersion, status } from "./respond.ts";
 import type { KubeObject, Store } from "./store.ts";
 
@@ -24,12 +24,17 @@ export interface WatchRequest {
 /** Streams what happens after a version, then what happens; an object that stops matching the selector is told as deleted. */
 export function openWatch(store: Store, { kind, resource, namespace, query }: WatchRequest, response: ServerResponse): OpenWatch {
   const selector = query.get("labelSelector") ?? "";
+  const fields = query.get("fieldSelector") ?? "";
   const known = new Set<string>();
-  const send = (type: string, object: unknown): void => void response.write(`${JSON.stringify({ type, object })}\n`);
+  const keyOf = ({ metadata }: KubeObject): string => `${metadata.namespace}/${metadata.name}`;
+  const selected = (object: KubeObject): boolean => matchesLabels(object.metadata["labels"], selector) && matchesFields(object, fields);
+  const send = (type: string, object: unknown): void => {
+    if (!response.writableEnded) response.write(`${JSON.stringify({ type, object })}\n`);
+  };
   const tell = (type: string, object: KubeObject): void => {
     if (namespace !== "" && object.metadata.namespace !== namespace) return;
-    const name = `${object.metadata.namespace}/${object.metadata.name}`;
-    const matches = matchesLabels(object.metadata["labels"], selector);
+    const name = keyOf(object);
+    const matches = selected(object);
     if (type === "DELETED" || !matches) {
       if (matches || known.delete(name)) send("DELETED", object);
       known.delete(name);
@@ -40,8 +45,7 @@ export function openWatch(store: Store, { kind, resource, namespace, query }: Wa
   };
   response.writeHead(200, { "content-type": "application/json", "transfer-encoding": "chunked" });
   response.flushHeaders();
-  for (const object of store.list(resource, namespace))
-    if (matchesLabels(object.metadata["labels"], selector)) known.add(`${object.metadata.namespace}/${object.metadata.name}`);
+  for (const object of store.list(resource, namespace)) if (selected(object)) known.add(keyOf(object));
   const past = store.since(resource, Number(query.get("resourceVersion") ?? 0));
   if (past === undefined) {
     send("ERROR", status(410, "Expired", `too old resource version: ${query.get("resourceVersion") ?? ""} (${store.version})`).body);

@@ -1,0 +1,30 @@
+import type { Merged } from "../../core/discover/merge.ts";
+import type { TargetsFile } from "../../core/targets.ts";
+import type { AgentSettings } from "../config.ts";
+import { kubeAccess } from "./kube-access.ts";
+import { createKubeApi } from "./kube-api.ts";
+import { type NodePods, watchPods } from "./pod-watch.ts";
+import { targetsOf } from "./targets.ts";
+
+export type DiscoveryProbe = { readonly merged: Merged; readonly pods: number } | { readonly problem: string };
+
+/** One list of the node's pods, as the agent would begin with, and what it would make of them beside the targets file. */
+export async function probeDiscovery(settings: AgentSettings, file: TargetsFile | undefined): Promise<DiscoveryProbe> {
+  const access = kubeAccess(settings, process.env);
+  if (!access.ok) return { problem: access.error };
+  const api = createKubeApi(access.value);
+  const stop = new AbortController();
+  const found = await new Promise<NodePods | string>((resolve) => {
+    void watchPods({
+      ...{ api, node: settings.node, signal: stop.signal, random: Math.random },
+      onPods: resolve,
+      onProblem: resolve,
+      onGood: () => undefined,
+      onRestart: () => undefined,
+    });
+  });
+  stop.abort();
+  api.close();
+  if (typeof found === "string") return { problem: found };
+  return { merged: targetsOf(settings.node, file, found), pods: found.pods.length };
+}
