@@ -7,6 +7,7 @@ import { DEFAULT_PRIOR, parsePrior } from "./config-prior.ts";
 import { ScalerError, type ScalerSettings } from "./config.ts";
 import type { Prior } from "./decide/controller.types.ts";
 import type { Standing } from "./kube/lease.ts";
+import type { SharedState } from "./kube/state-map.ts";
 import { emptyFleet } from "./intake/fleet-view.ts";
 import { createIntakeServer, type IntakeOptions, type IntakeServer } from "./intake/server.ts";
 import { openJournal, type Journal } from "./journal/append.ts";
@@ -17,6 +18,7 @@ import { decisionOf, frameOf } from "./loop/frame.ts";
 import { fulcrumKit, type ControllerKit } from "./loop/kit.ts";
 import { startRunner, type Runner, type RunnerDeps } from "./loop/runner.ts";
 import { createScaler, type Scaler } from "./loop/scaler.ts";
+import { shareCheckpoints } from "./loop/shared-checkpointer.ts";
 import type { TickView } from "./loop/tick-view.ts";
 import { readAsset } from "./serve/assets.ts";
 import { createHttpServer } from "./serve/http.ts";
@@ -76,8 +78,8 @@ export async function runWith<State>(
     cleanups.push(tls.close);
     const telemetry = createTelemetry({ endpoint: process.env["OTEL_EXPORTER_OTLP_ENDPOINT"], version: VERSION });
     cleanups.push(() => telemetry.close());
-    const checkpointer = await keepCheckpoint(settings, log);
-    cleanups.push(() => checkpointer.flush());
+    const onDisk = await keepCheckpoint(settings, log);
+    cleanups.push(() => onDisk.flush());
     // The journal asks for start records only when it turns a file, long after the scaler stands.
     const journal = await keepJournal(settings, log, () => scaler.starts());
     cleanups.push(() => journal?.close());
@@ -94,10 +96,17 @@ export async function runWith<State>(
       live.broadcast({ type: "frame", frame, state: scaler.state() });
       live.broadcast({ type: "decision", decision });
     };
-    let onStanding = (standing: Standing): void => metrics.leader(standing === "leading");
+    let onStanding: (standing: Standing) => void = metrics.standing;
     const acting = await openActuator(settings, (standing) => onStanding(standing), log);
     if (!acting.ok) throw new ScalerError("bad-settings", acting.error);
     cleanups.push(() => acting.value.stop());
+    const shareOn = (own: Checkpointer, shared: SharedState): Checkpointer => {
+      const leading = (): boolean => acting.value.standing() === "leading";
+      const both = shareCheckpoints({ own, shared, version: VERSION, leading, onWrite: metrics.stateLeft, log });
+      cleanups.push(() => both.stop());
+      return both;
+    };
+    const checkpointer = acting.value.shared === undefined ? onDisk : shareOn(onDisk, acting.value.shared);
     const reporter = acting.value.policies?.report({ onStatus: metrics.statusWritten, onEvent: metrics.eventTold });
     cleanups.push(() => reporter?.stop());
     const standby = (): boolean => acting.value.standing() === "standby";
@@ -134,7 +143,8 @@ export async function runWith<State>(
     });
     const intake = intakeOf(scaler, metrics, { maxAgents: settings.maxAgents, authorize: access.authorize, standby }, log);
     onStanding = (standing) => {
-      metrics.leader(standing === "leading");
+      metrics.standing(standing);
+      live.broadcast({ type: "state", state: scaler.state() });
       if (standing === "leading") scaler.takeOver();
       if (standing !== "standby") return;
       // Agents and figures are the leader's from now on.
@@ -150,6 +160,8 @@ export async function runWith<State>(
       live.close();
     };
     cleanups.push(closeSockets);
+    // A policy that starts now goes on from what the last leader left.
+    await checkpointer.renew();
     followed.policies = await followPolicies({
       path: settings.policies,
       watchObjects: acting.value.policies?.watch,

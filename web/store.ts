@@ -29,6 +29,8 @@ export function reduce(model: Model, message: PageMessage): Model {
       return { ...model, state: message.state, frames: withFrame(model.frames, message.frame, message.state) };
     case "decision":
       return { ...model, decisions: withDecision(model.decisions, message.decision) };
+    case "state":
+      return { ...model, state: message.state };
     default:
       // A newer scaler may say more than this page understands.
       return model;

@@ -12,7 +12,9 @@ export type PageMessage =
       readonly decisions: readonly PageDecision[];
     }
   | { readonly type: "frame"; readonly frame: PageFrame; readonly state: PageState }
-  | { readonly type: "decision"; readonly decision: PageDecision };
+  | { readonly type: "decision"; readonly decision: PageDecision }
+  /** Who leads has changed. */
+  | { readonly type: "state"; readonly state: PageState };
 
 /** `/api/state`: what is known now. */
 export interface PageState {

@@ -34,5 +34,5 @@ export async function openActuator(
 /** Nobody to agree with. */
 function alone(actuator: Actuator, onStanding: (standing: Standing) => void): Acting {
   onStanding("leading");
-  return { actuator, standing: () => "leading", leader: () => null, policies: undefined, stop: async () => undefined };
+  return { actuator, standing: () => "leading", leader: () => null, policies: undefined, shared: undefined, stop: async () => undefined };
 }

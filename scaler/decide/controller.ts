@@ -49,10 +49,17 @@ export const fulcrum: Controller<FulcrumState> = {
   tick,
 };
 
-/** Continues after a restart: what was learned stays, the view of the fleet's recent past does not. */
+/** Continues after a restart: what was learned stays, and when pools last changed; the view of the fleet's recent past does not. */
 export function resume(state: FulcrumState, policy: Policy, at: number): FulcrumState {
-  return { ...fulcrum.start(policy, state.prior, at), learned: state.learned, trim: state.trim };
+  const { learned, trim, changes } = state;
+  return { ...fulcrum.start(policy, state.prior, at), learned, trim, changes: { up: past(changes.up, at), down: past(changes.down, at) } };
 }
+
+/** Another machine's clock may be ahead: a change in the future would be a cool-down without end. */
+const past = ({ prefill, decode }: FulcrumState["changes"]["up"], at: number): FulcrumState["changes"]["up"] => ({
+  prefill: prefill === null ? null : Math.min(prefill, at),
+  decode: decode === null ? null : Math.min(decode, at),
+});
 
 const unwatched: StageProbe = (_stage, run) => run();
 

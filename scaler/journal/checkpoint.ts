@@ -25,11 +25,16 @@ export async function readCheckpoint(path: string): Promise<{ readonly checkpoin
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return {};
     return { problem: `${path}: ${error instanceof Error ? error.message : String(error)}` };
   }
+  return parseCheckpoint(text, path);
+}
+
+/** `where` is what messages call it. */
+export function parseCheckpoint(text: string, where: string): { readonly checkpoint?: Checkpoint; readonly problem?: string } {
   try {
     const value: unknown = JSON.parse(text);
-    return isCheckpoint(value) ? { checkpoint: value } : { problem: `${path}: not a checkpoint` };
+    return isCheckpoint(value) ? { checkpoint: value } : { problem: `${where}: not a checkpoint` };
   } catch {
-    return { problem: `${path}: not JSON` };
+    return { problem: `${where}: not JSON` };
   }
 }
 

@@ -9,7 +9,8 @@ import { pause } from "./transport.ts";
  * leading: may act. standby: another one leads. cut-off: neither is known, at the start or when the API server is away; then nobody
  * may act, but what is seen is still worth telling.
  */
-export type Standing = "leading" | "standby" | "cut-off";
+export const STANDINGS = ["leading", "standby", "cut-off"] as const;
+export type Standing = (typeof STANDINGS)[number];
 
 /** Who may act. */
 export interface Leadership {

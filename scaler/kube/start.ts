@@ -11,6 +11,7 @@ import { connect } from "./connect.ts";
 import { startLease, type Standing } from "./lease.ts";
 import { watchPolicyObjects } from "./policy-watch.ts";
 import type { EventOutcome } from "./report/events.ts";
+import { createStateMap, type SharedState } from "./state-map.ts";
 import { createReporter, type Reporter, type StatusOutcome } from "./report/reporter.ts";
 import { createKubeApi } from "./transport.ts";
 
@@ -22,6 +23,8 @@ export interface Acting {
   leader(): PageLeader | null;
   /** Undefined where there is no cluster that holds policies. */
   readonly policies: ClusterPolicies | undefined;
+  /** Where scalers leave each other what they learned; undefined where there is only one. */
+  readonly shared: SharedState | undefined;
   stop(): Promise<void>;
 }
 
@@ -66,6 +69,7 @@ export function startKubernetes(settings: KubeSettings, onStanding: (standing: S
     standing: leadership.standing,
     leader: () => ({ standing: leadership.standing(), identity, holder: leadership.holder() ?? null }),
     policies: settings.policyObjects === "none" ? undefined : policies,
+    shared: createStateMap({ api, leadership, namespace, lease: settings.lease, identity }),
     async stop() {
       await leadership.stop();
       actuator.stop();

@@ -43,4 +43,6 @@ export const GRANTS: readonly Grant[] = [
   { group: "fulcrum.dev", resource: "scalingpolicies/status", verbs: ["patch"], for: "tell" },
   { group: "events.k8s.io", resource: "events", verbs: ["create", "patch"], for: "tell" },
   { group: "coordination.k8s.io", resource: "leases", verbs: ["create", "get", "update"], for: "lead" },
+  // What the leader has learned, for its successor.
+  { group: "", resource: "configmaps", verbs: ["create", "get", "update"], for: "lead" },
 ];

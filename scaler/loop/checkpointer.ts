@@ -5,11 +5,18 @@ import type { Log } from "../log.ts";
 export interface Checkpointer {
   get(name: string): PolicyCheckpoint | undefined;
   put(name: string, entry: PolicyCheckpoint): void;
+  /** What another scaler has left is read again: before one goes on where that one stopped. Never rejects. */
+  renew(): Promise<void>;
   /** Resolves when everything put so far is on disk. */
   flush(): Promise<void>;
 }
 
-export const noCheckpointer: Checkpointer = { get: () => undefined, put: () => undefined, flush: async () => undefined };
+export const noCheckpointer: Checkpointer = {
+  get: () => undefined,
+  put: () => undefined,
+  renew: async () => undefined,
+  flush: async () => undefined,
+};
 
 /** A checkpoint of another version is not used: the shape of what was learned may have changed. */
 export async function openCheckpointer(path: string, version: string, log: Log): Promise<Checkpointer> {
@@ -42,6 +49,7 @@ export async function openCheckpointer(path: string, version: string, log: Log):
       policies.set(name, entry);
       changed();
     },
+    renew: async () => undefined,
     flush: async () => writing,
   };
 }

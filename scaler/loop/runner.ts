@@ -11,6 +11,7 @@ import type { Log } from "../log.ts";
 import type { Policy } from "../policy/schema.ts";
 import type { Telemetry } from "../telemetry.ts";
 import { VERSION } from "../version.ts";
+import type { PolicyCheckpoint } from "../journal/checkpoint.ts";
 import { begin, checkpointOf, type BeginInput } from "./begin.ts";
 import type { Checkpointer } from "./checkpointer.ts";
 import type { ControllerKit } from "./kit.ts";
@@ -139,7 +140,7 @@ export function startRunner<State>(name: string, policy: Policy, deps: RunnerDep
   /** A tick that throws is a bug of ours: it is told, the policy starts anew from what is known, and the others go on. */
   async function safely(): Promise<void> {
     try {
-      if (takingOver) await startOver(checkpointOf(kit, policy, prior, clock(), state));
+      if (takingOver) await startOver(await inherited());
       await tick();
     } catch (error) {
       if (stopping.signal.aborted) return;
@@ -148,6 +149,14 @@ export function startRunner<State>(name: string, policy: Policy, deps: RunnerDep
     } finally {
       lastAt = clock();
     }
+  }
+
+  /** What the leader before us had learned, unless we know later things ourselves. */
+  async function inherited(): Promise<PolicyCheckpoint> {
+    await deps.checkpointer.renew();
+    const own = checkpointOf(kit, policy, prior, last?.at ?? 0, state);
+    const left = deps.checkpointer.get(name);
+    return left !== undefined && left.at > own.at ? left : own;
   }
 
   async function startOver(kept: BeginInput<State>["kept"]): Promise<void> {

@@ -5,6 +5,7 @@ import { desiredReplicas, POOL_ROLES, poolNameOf, type PoolRole, type TickView }
 import type { FleetView } from "../intake/fleet-view.ts";
 import { TTFT_SOURCES } from "../intake/ttft-source.ts";
 import { REFUSALS, type Refusal } from "../intake/server.ts";
+import { STANDINGS, type Standing } from "../kube/lease.ts";
 import type { Policy } from "../policy/schema.ts";
 import { EVIDENCE_HOLDS, holdReason } from "./hold-reason.ts";
 import { createInstruments } from "./metrics-registry.ts";
@@ -17,7 +18,8 @@ export interface ScalerMetrics {
   dropPolicy(policy: Policy): void;
   reportFolded(node: string): void;
   refused(code: Refusal): void;
-  leader(leads: boolean): void;
+  standing(standing: Standing): void;
+  stateLeft(outcome: string, bytes: number | undefined): void;
   stitched(count: number): void;
   kedaAnswered(method: string, code: string): void;
   policyFile(file: string, valid: boolean | undefined): void;
@@ -40,7 +42,11 @@ const atQuantile = (q: number): Labels => ({ q: String(q) });
 export function createScalerMetrics(): ScalerMetrics {
   const { registry, gauge, counter } = createInstruments();
   let collect = (): void => undefined;
-  gauge("fulcrum_leader").set(0);
+  const stand = (standing: Standing): void => {
+    gauge("fulcrum_leader").set(standing === "leading" ? 1 : 0);
+    for (const one of STANDINGS) gauge("fulcrum_standing").set({ standing: one }, one === standing ? 1 : 0);
+  };
+  stand("cut-off");
   for (const reason of REFUSALS) counter("fulcrum_reports_rejected_total").inc({ reason }, 0);
 
   const put = (target: Gauge, labels: Labels, value: number | null | undefined): void => {
@@ -123,7 +129,11 @@ export function createScalerMetrics(): ScalerMetrics {
     reportFolded: (node) => counter("fulcrum_reports_received_total").inc({ node }),
     refused: (reason) => counter("fulcrum_reports_rejected_total").inc({ reason }),
     kedaAnswered: (method, code) => counter("fulcrum_keda_requests_total").inc({ method, code }),
-    leader: (leads) => gauge("fulcrum_leader").set(leads ? 1 : 0),
+    standing: stand,
+    stateLeft(outcome, bytes) {
+      counter("fulcrum_shared_state_writes_total").inc({ outcome });
+      if (bytes !== undefined) gauge("fulcrum_shared_state_bytes").set(bytes);
+    },
     stitched: (count) => counter("fulcrum_requests_stitched_total").inc(count),
     statusWritten: (outcome) => counter("fulcrum_policy_status_writes_total").inc({ outcome }),
     eventTold: (outcome) => counter("fulcrum_kube_events_total").inc({ outcome }),

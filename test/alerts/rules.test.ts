@@ -13,7 +13,7 @@ const recorded = new Set(recordingRules().map((rule) => rule.record));
 const promtool = component("promtool");
 
 describe("alert rules", () => {
-  it("are the eight of the runbooks, each once", () => {
+  it("are the ten of the runbooks, each once", () => {
     const names = alerts.map((rule) => rule.alert).toSorted();
     expect(names).toEqual([
       "FulcrumAgentMissing",
@@ -21,8 +21,10 @@ describe("alert rules", () => {
       "FulcrumGpuFault",
       "FulcrumItlObjectiveBurn",
       "FulcrumKvTransferFailures",
+      "FulcrumNoLeader",
       "FulcrumPrefillSaturated",
       "FulcrumScalerHolding",
+      "FulcrumScalersCutOff",
       "FulcrumTtftObjectiveBurn",
     ]);
     expect(readdirSync(`${root}docs/runbooks`).toSorted()).toEqual(names.map((name) => `${name}.md`));

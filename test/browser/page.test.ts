@@ -52,6 +52,24 @@ describe.skipIf(executablePath === undefined)(`the live page in Chromium${why}`,
     await server.close();
   });
 
+  it("says who leads, and that another one does when that changes", async () => {
+    const leader = { standing: "leading", identity: "fulcrum-scaler-a_1", holder: "fulcrum-scaler-a_1" } as const;
+    const snapshot = snapshotAt(script, START + 60);
+    if (snapshot.type !== "snapshot") throw new Error("no snapshot");
+    const { state } = snapshot;
+    server.onConnect = (send) => {
+      send({ ...snapshot, state: { ...state, leader } });
+      setTimeout(
+        () => send({ type: "state", state: { ...state, leader: { ...leader, standing: "standby", holder: "fulcrum-scaler-b_2" } } }),
+        500,
+      );
+    };
+    await page.goto(`http://127.0.0.1:${port}/`);
+    await page.getByText("this scaler leads (fulcrum-scaler-a_1)").waitFor();
+    await page.getByText("this scaler stands by, fulcrum-scaler-b_2 leads").waitFor();
+    expect(complaints).toEqual([]);
+  });
+
   async function serve(seconds: number, at = 0): Promise<PageServer> {
     const next = new PageServer(bundle.dir);
     next.onConnect = (send) => send(snapshotAt(script, START + seconds));

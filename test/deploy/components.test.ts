@@ -58,6 +58,16 @@ describe.skipIf(kubectl === undefined)(`deploy/components ${needs("kubectl")}`, 
     expect(JSON.stringify(m.all) === JSON.stringify(kustomize(kubectl ?? "", "overlays/observe").all)).toBe(already);
   });
 
+  it("journal-volume: one scaler at a time on a volume that outlives it, in place of the pod's own", () => {
+    const m = withComponents("journal-volume");
+    expect(m.all.flatMap(strictProblems)).toEqual([]);
+    const scaler = workload(m, "Deployment");
+    expect(scaler.spec).toMatchObject({ replicas: 1, strategy: { type: "Recreate" } });
+    const journal = spec(scaler).volumes.find((volume) => volume.name === "journal");
+    expect(journal).toEqual({ name: "journal", persistentVolumeClaim: { claimName: "fulcrum-journal" } });
+    expect(named(m, "PersistentVolumeClaim", "fulcrum-journal")).toBeDefined();
+  });
+
   it("fit all together, each object once", () => {
     const m = withComponents(...ALL);
     expect(m.all.flatMap(strictProblems)).toEqual([]);

@@ -154,7 +154,7 @@ describe.skipIf(kubectl === undefined).each(FOLDERS)(`deploy/%s ${needs("kubectl
     expect(env).toContainEqual({ name: "FULCRUM_ACTUATOR", value: "kubernetes" });
     const lease = env.find((e) => e.name === "FULCRUM_LEASE")?.value;
     const role = only(m.roles.filter((r) => r.kind === "Role"));
-    expect(role.rules.flatMap((rule) => rule.resourceNames ?? [])).toEqual([lease]);
+    expect(role.rules.flatMap((rule) => rule.resourceNames ?? [])).toEqual([lease, `${lease ?? ""}-state`]);
     expect(env.find((e) => e.name === "FULCRUM_LEASE_NAMESPACE")?.valueFrom).toEqual({ fieldRef: { fieldPath: "metadata.namespace" } });
     expect(role.metadata.namespace).toBe(scaler.metadata.namespace);
     const budget = only(m.all.filter((o) => o.kind === "PodDisruptionBudget"));
@@ -212,12 +212,14 @@ describe.skipIf(kubectl === undefined).each(FOLDERS)(`deploy/%s ${needs("kubectl
 describe.skipIf(kubectl === undefined)(`deploy/overlays/observe ${needs("kubectl")}`, () => {
   const m = kubectl === undefined ? undefined : kustomize(kubectl, "overlays/observe");
 
-  it("cannot act: no rule may write to anything but the lease, the status of policies, and events", () => {
+  it("cannot act: no rule may write to anything but the lease, the state beside it, the status of policies, and events", () => {
     const writes = (m?.roles ?? [])
       .flatMap((role) => role.rules)
       .filter((rule) => rule.verbs.some((v) => !["get", "list", "watch"].includes(v)));
     expect(writes.length).toBeGreaterThan(0);
-    expect(new Set(writes.flatMap((rule) => rule.resources))).toEqual(new Set(["leases", "scalingpolicies/status", "events"]));
+    expect(new Set(writes.flatMap((rule) => rule.resources))).toEqual(
+      new Set(["leases", "configmaps", "scalingpolicies/status", "events"]),
+    );
   });
 
   it("brings the ConfigMaps that the pods mount, under their plain names", () => {

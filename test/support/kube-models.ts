@@ -28,6 +28,7 @@ const KINDS: Readonly<Record<string, string>> = {
   "v1 Service": "V1Service",
   "v1 ConfigMap": "V1ConfigMap",
   "v1 Secret": "V1Secret",
+  "v1 PersistentVolumeClaim": "V1PersistentVolumeClaim",
   "apps/v1 Deployment": "V1Deployment",
   "apps/v1 DaemonSet": "V1DaemonSet",
   "rbac.authorization.k8s.io/v1 ClusterRole": "V1ClusterRole",

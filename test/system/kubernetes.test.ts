@@ -122,7 +122,7 @@ async function decided(server: KubeApiServer, outcomes: Readonly<Record<string, 
 
 const writes = (server: KubeApiServer): string[] =>
   server.calls
-    .filter((call) => !["get", "list", "watch"].includes(call.verb) && call.resource !== "leases")
+    .filter((call) => !["get", "list", "watch"].includes(call.verb) && call.resource !== "leases" && call.resource !== "configmaps")
     .map(({ verb, resource, namespace, name, status: answer }) => `${verb} ${resource} ${namespace}/${name}: ${answer}`);
 const wanted = (server: KubeApiServer, namespace: string): unknown =>
   server.store.get("deployments.apps", namespace, "prefill")?.spec?.["replicas"];

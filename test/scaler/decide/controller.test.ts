@@ -139,6 +139,13 @@ describe("the controller", () => {
     expect(codes(soon)).toContain("panic-start");
   });
 
+  it("knows after a restart when the pools last changed: a cool-down goes on, and no clock that was ahead makes it endless", () => {
+    const policy = testPolicy();
+    const changes = { up: { prefill: 290, decode: 9000 }, down: { prefill: null, decode: 100 } };
+    const state = resume({ ...fulcrum.start(policy, h200Prior, 0), changes }, policy, 300);
+    expect(state.changes).toEqual({ up: { prefill: 290, decode: 300 }, down: { prefill: null, decode: 100 } });
+  });
+
   it("counts the window from the first evidence, not from its own start, and anew after a long blindness", () => {
     const policy = testPolicy();
     const quiet = (at: number) => observationOf({ at, rate: 1, isl: 300, osl: 50, prefill: 4, decode: 4 });

@@ -259,6 +259,28 @@ describe("when the API server says no", () => {
     expect(refused).toBeGreaterThan(1);
   }, 60_000);
 
+  test("a leader that is deposed tells nothing more: no status, no event, nothing for a successor", async () => {
+    put("llama");
+    const scaler = await run();
+    await until("its status", () => (condition("llama", "Ready") === undefined ? undefined : true));
+    server.store.update("leases.coordination.k8s.io", "fulcrum", "fulcrum-scaler", (l) => ({
+      ...l,
+      spec: { ...l.spec, holderIdentity: "hand" },
+    }));
+    const from = server.calls.length;
+    edit("llama", { ...SPEC, mode: "observe", budget: { gpus: 0 } });
+    await until("the edit's verdict", async () => ((await scaler.json<PageState>("/api/state")).problems.length === 1 ? true : undefined));
+    await until("standing by", async () =>
+      (await scaler.json<PageState>("/api/state")).leader?.standing === "standby" ? true : undefined,
+    );
+    await scaler.stop();
+    scalers = [];
+    const written = server.calls.slice(from).filter((c) => !["get", "list", "watch"].includes(c.verb));
+    expect(written.map((c) => `${c.verb} ${c.resource}`)).toEqual([]);
+    expect(told("llama")?.observedGeneration).toBe(1);
+    await scaler.remove();
+  }, 60_000);
+
   test("one that stands by follows objects and writes nothing", async () => {
     put("llama");
     const leader = await run();

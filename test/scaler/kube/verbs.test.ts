@@ -3,6 +3,7 @@ import { startLease, type Leadership } from "../../../scaler/kube/lease.ts";
 import { watchPolicyObjects } from "../../../scaler/kube/policy-watch.ts";
 import { createEventRecorder } from "../../../scaler/kube/report/events.ts";
 import { createReporter } from "../../../scaler/kube/report/reporter.ts";
+import { createStateMap } from "../../../scaler/kube/state-map.ts";
 import { GRANTS } from "../../../scaler/kube/verbs.ts";
 import type { PolicyObject } from "../../../scaler/policy/objects.ts";
 import { apiOf, openScene, policyFor } from "../../support/kube-api/scene.ts";
@@ -75,6 +76,8 @@ test("what is granted is what is used: no verb more, none less", async () => {
     scene.stop();
   }
   await tellOf(server, leadership);
+  const map = createStateMap({ api: apiOf(server), leadership, namespace: "fulcrum", lease: "fulcrum-scaler", identity: "a" });
+  for (let i = 0; i < 2; i++) expect((await map.write({ version: "1", policies: {} }, new AbortController().signal)).ok).toBe(true);
   await leadership.stop();
   await server.close();
   const used = new Set(server.calls.map((c) => `${c.verb} ${c.resource} ${c.group}`));
