@@ -38,6 +38,8 @@ const clock = (): number => Date.now() / 1000;
 /** More than the history holds: the page gets all of it. */
 const ALL_FRAMES = 1_000_000;
 const SNAPSHOT_DECISIONS = 200;
+/** What was learned by another is not read. */
+const STATE_VERSION = `${VERSION} shape ${LEARNED_SHAPE}`;
 
 export interface ScalerHooks {
   /** Called once it listens; the port differs from the settings where those say 0. */
@@ -102,7 +104,7 @@ export async function runWith<State>(
     cleanups.push(() => acting.value.stop());
     const shareOn = (own: Checkpointer, shared: SharedState): Checkpointer => {
       const leading = (): boolean => acting.value.standing() === "leading";
-      const both = shareCheckpoints({ own, shared, version: VERSION, leading, onWrite: metrics.stateLeft, log });
+      const both = shareCheckpoints({ own, shared, version: STATE_VERSION, leading, onWrite: metrics.stateLeft, log });
       cleanups.push(() => both.stop());
       return both;
     };
@@ -216,7 +218,7 @@ async function loadPrior(settings: ScalerSettings): Promise<Prior> {
 
 async function keepCheckpoint({ checkpoint, journal }: ScalerSettings, log: Log): Promise<Checkpointer> {
   const path = checkpoint ?? (journal === undefined ? undefined : join(journal, "checkpoint.json"));
-  return path === undefined ? noCheckpointer : openCheckpointer(path, `${VERSION} shape ${LEARNED_SHAPE}`, log);
+  return path === undefined ? noCheckpointer : openCheckpointer(path, STATE_VERSION, log);
 }
 
 async function keepJournal(settings: ScalerSettings, log: Log, starts: () => ReturnType<Scaler["starts"]>): Promise<Journal | undefined> {

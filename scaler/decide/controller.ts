@@ -52,14 +52,20 @@ export const fulcrum: Controller<FulcrumState> = {
 /** Continues after a restart: what was learned stays, and when pools last changed; the view of the fleet's recent past does not. */
 export function resume(state: FulcrumState, policy: Policy, at: number): FulcrumState {
   const { learned, trim, changes } = state;
-  return { ...fulcrum.start(policy, state.prior, at), learned, trim, changes: { up: past(changes.up, at), down: past(changes.down, at) } };
+  const { regrets } = changes;
+  const kept = {
+    up: { prefill: past(changes.up.prefill, at), decode: past(changes.up.decode, at) },
+    down: { prefill: past(changes.down.prefill, at), decode: past(changes.down.decode, at) },
+    regrets: {
+      prefill: { ...regrets.prefill, at: past(regrets.prefill.at, at) },
+      decode: { ...regrets.decode, at: past(regrets.decode.at, at) },
+    },
+  };
+  return { ...fulcrum.start(policy, state.prior, at), learned, trim, changes: kept };
 }
 
 /** Another machine's clock may be ahead: a change in the future would be a cool-down without end. */
-const past = ({ prefill, decode }: FulcrumState["changes"]["up"], at: number): FulcrumState["changes"]["up"] => ({
-  prefill: prefill === null ? null : Math.min(prefill, at),
-  decode: decode === null ? null : Math.min(decode, at),
-});
+const past = (changedAt: number | null, at: number): number | null => (changedAt === null ? null : Math.min(changedAt, at));
 
 const unwatched: StageProbe = (_stage, run) => run();
 

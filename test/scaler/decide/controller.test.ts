@@ -141,9 +141,10 @@ describe("the controller", () => {
 
   it("knows after a restart when the pools last changed: a cool-down goes on, and no clock that was ahead makes it endless", () => {
     const policy = testPolicy();
-    const changes = { up: { prefill: 290, decode: 9000 }, down: { prefill: null, decode: 100 } };
+    const regrets = { prefill: { count: 2, at: 280 }, decode: { count: 0, at: null } };
+    const changes = { up: { prefill: 290, decode: 9000 }, down: { prefill: null, decode: 100 }, regrets };
     const state = resume({ ...fulcrum.start(policy, h200Prior, 0), changes }, policy, 300);
-    expect(state.changes).toEqual({ up: { prefill: 290, decode: 300 }, down: { prefill: null, decode: 100 } });
+    expect(state.changes).toEqual({ up: { prefill: 290, decode: 300 }, down: { prefill: null, decode: 100 }, regrets });
   });
 
   it("counts the window from the first evidence, not from its own start, and anew after a long blindness", () => {
