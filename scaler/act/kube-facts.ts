@@ -1,11 +1,12 @@
 import { err, ok, type Result } from "../../core/result.ts";
 import type { KubeApi } from "../kube/api.ts";
-import type { Discovery } from "../kube/discovery.ts";
+import type { Discovery, KubeResource } from "../kube/discovery.ts";
+import { readCount } from "../kube/count.ts";
 import { notOneRole } from "../kube/kinds.ts";
+import { partKind } from "../kube/parts.ts";
 import type { PodWatch } from "../kube/pod-watch.ts";
 import { podFacts } from "../kube/pods.ts";
-import type { KubeTarget } from "../kube/rivals.ts";
-import { readScale } from "../kube/scale.ts";
+import { targetName, type Count, type KubeTarget, type PartRef } from "../kube/target.ts";
 import type { Policy } from "../policy/schema.ts";
 import type { PoolFacts } from "./actuator.ts";
 
@@ -14,8 +15,8 @@ export type Role = "prefill" | "decode";
 /** A pool as it is now: its facts, and what a write to it must be about. */
 export interface LivePool {
   readonly target: KubeTarget;
-  /** Of the target when its count was read. */
-  readonly version: string;
+  /** The target's, when it was read. */
+  readonly count: Count;
   readonly facts: PoolFacts;
   readonly troubles: readonly string[];
 }
@@ -32,32 +33,47 @@ export async function livePool(sources: Sources, policy: Policy, role: Role, sig
   const target = await targetOf(sources.discovery, policy, role, signal);
   if (!target.ok) return err(`${role} target: ${target.error}`);
   const { namespace, name } = target.value;
-  const scale = await readScale(sources.api, target.value, signal);
-  if (!scale.ok) return err(`${role} target: ${scale.error}`);
-  const { spec, status, metadata } = scale.value;
-  // A controller that has not looked at its object yet has told no selector: which pods are its, nobody knows.
-  if (status.selector === undefined || status.selector === "") {
-    return err(`${role} target: the scale of ${target.value.resource.kind} ${name} has no selector (yet), so its pods cannot be told`);
+  const count = await readCount(sources.api, target.value, signal);
+  if (!count.ok) return err(`${role} target: ${count.error}`);
+  const { replicas: desired, selector } = count.value;
+  if (selector === undefined) {
+    return err(`${role} target: ${targetName(target.value)} has no selector (yet), so its pods cannot be told`);
   }
-  const pods = await sources.podWatch.pods(namespace, status.selector, signal);
+  const pods = await sources.podWatch.pods(namespace, selector, signal);
   if (!pods.ok) return err(`${role} target: ${pods.error}`);
   const { replicas, unschedulable, troubles } = podFacts(pods.value, sources.clock());
   // What an engine is and which limits it runs with, its own pages say; the cluster does not.
-  const facts = { name, model: undefined, engine: undefined, desired: spec.replicas, unschedulable, limits: {}, replicas };
-  return ok({ target: target.value, version: metadata.resourceVersion, facts, troubles });
+  const facts = { name, model: undefined, engine: undefined, desired, unschedulable, limits: {}, replicas };
+  return ok({ target: target.value, count: count.value, facts, troubles });
 }
 
 async function targetOf(discovery: Discovery, policy: Policy, role: Role, signal: AbortSignal): Promise<Result<KubeTarget, string>> {
   const target = policy.spec.pools[role].target;
   if (target === undefined) return err("is missing; name the workload that runs the pool");
-  if (target.component !== undefined) {
-    return err(
-      `component ${target.component} of a ${target.kind} cannot be scaled yet; name its scaling adapter, which has a scale subresource`,
-    );
+  const { apiVersion, kind, name, component } = target;
+  const found = await discovery.find(apiVersion, kind, signal);
+  if (!found.ok) return found;
+  const { resource, notScalable } = found.value;
+  const where = { resource, namespace: policy.metadata.namespace, name };
+  if (component !== undefined) {
+    const part = partOf(resource, apiVersion, component);
+    return part.ok ? ok({ ...where, part: part.value }) : part;
   }
-  const resource = await discovery.scalable(target.apiVersion, target.kind, signal);
-  if (!resource.ok) return resource;
-  const why = notOneRole(resource.value.group, target.kind);
-  if (why !== undefined) return err(`a ${target.kind} cannot be a pool: ${why}`);
-  return ok({ resource: resource.value, namespace: policy.metadata.namespace, name: target.name });
+  if (notScalable !== undefined) {
+    const byRole = partKind(resource.group, kind) === undefined ? "" : `; or name one of its roles with component`;
+    return err(`${notScalable}${byRole}`);
+  }
+  const why = notOneRole(resource.group, kind);
+  return why === undefined ? ok(where) : err(`a ${kind} cannot be a pool: ${why}`);
+}
+
+function partOf({ group, kind: name }: KubeResource, apiVersion: string, role: string): Result<PartRef, string> {
+  const kind = partKind(group, name);
+  if (kind === undefined) return err(`a ${name} has no components that are known here; leave out component ${role}`);
+  const place = kind.places[apiVersion.split("/", 2)[1] ?? ""];
+  if (place === undefined) {
+    const known = Object.keys(kind.places).map((version) => `${group}/${version}`);
+    return err(`components of a ${name} are known for ${known.join(" and ")}, not for ${apiVersion}`);
+  }
+  return ok({ kind, place, role });
 }

@@ -4,7 +4,8 @@ import { createDiscovery } from "../kube/discovery.ts";
 import type { Leadership } from "../kube/lease.ts";
 import { createPodWatch } from "../kube/pod-watch.ts";
 import { rival } from "../kube/rivals.ts";
-import { writeScale } from "../kube/scale.ts";
+import { writeCount } from "../kube/count.ts";
+import { targetName } from "../kube/target.ts";
 import type { Log } from "../log.ts";
 import type { Policy } from "../policy/schema.ts";
 import type { Action, ActResult, Actuator, ClusterFacts } from "./actuator.ts";
@@ -51,6 +52,9 @@ export function createKubeActuator({ api, leadership, clock, log }: KubeScaleDep
     ]);
     if (!prefill.ok) return prefill;
     if (!decode.ok) return decode;
+    if (targetName(prefill.value.target) === targetName(decode.value.target)) {
+      return err(`prefill and decode target the same ${targetName(prefill.value.target)}; name one of each`);
+    }
     return ok({ prefill: prefill.value, decode: decode.value });
   }
 
@@ -71,11 +75,11 @@ export function createKubeActuator({ api, leadership, clock, log }: KubeScaleDep
   }
 
   async function write(live: Live, step: Action, signal: AbortSignal): Promise<Result<undefined, string>> {
-    const { target, version } = live[step.role];
+    const { target, count } = live[step.role];
     const other = await rival(api, target, signal);
     if (!other.ok) return other;
     if (other.value !== undefined) return err(other.value);
-    return writeScale(api, { target, from: step.from ?? 0, to: step.to, version }, leadership.fence, signal);
+    return writeCount(api, { target, from: count, to: step.to }, leadership.fence, signal);
   }
 
   /** Growth of a conversion failed: the pool that shrank for it gets its replicas back, if nobody scaled it since. */

@@ -6,7 +6,11 @@ export interface KubeCall {
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: unknown;
-  readonly contentType?: "application/json" | "application/merge-patch+json" | "application/apply-patch+yaml";
+  readonly contentType?:
+    | "application/json"
+    | "application/json-patch+json"
+    | "application/merge-patch+json"
+    | "application/apply-patch+yaml";
 }
 
 /** Why a call did not succeed. `status` is absent when no answer came: then nobody knows whether it was carried out. */

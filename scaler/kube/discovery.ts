@@ -12,9 +12,15 @@ export interface KubeResource {
   readonly kind: string;
 }
 
+/** A resource, and why it cannot be scaled through a scale subresource; undefined = it can. */
+export interface Found {
+  readonly resource: KubeResource;
+  readonly notScalable: string | undefined;
+}
+
 export interface Discovery {
-  /** The resource behind a kind that can be scaled through its scale subresource. */
-  scalable(apiVersion: string, kind: string, signal: AbortSignal): Promise<Result<KubeResource, string>>;
+  /** The namespaced resource behind a kind. */
+  find(apiVersion: string, kind: string, signal: AbortSignal): Promise<Result<Found, string>>;
 }
 
 /** Custom kinds change when somebody installs another release; after this long they are asked about again. */
@@ -22,13 +28,13 @@ const KEEP = 600;
 const MAX_KEPT = 100;
 
 export function createDiscovery(api: KubeApi, clock: () => number): Discovery {
-  const kept = new Map<string, { readonly at: number; readonly resource: KubeResource }>();
+  const kept = new Map<string, { readonly at: number; readonly found: Found }>();
 
   return {
-    async scalable(apiVersion, kind, signal) {
+    async find(apiVersion, kind, signal) {
       const key = `${apiVersion}/${kind}`;
       const known = kept.get(key);
-      if (known !== undefined && clock() - known.at < KEEP) return ok(known.resource);
+      if (known !== undefined && clock() - known.at < KEEP) return ok(known.found);
       const [group, version] = apiVersion.includes("/") ? (apiVersion.split("/", 2) as [string, string]) : ["", apiVersion];
       const root = group === "" ? `/api/${version}` : `/apis/${group}/${version}`;
       const answer = await read(api, { path: root }, signal);
@@ -36,13 +42,16 @@ export function createDiscovery(api: KubeApi, clock: () => number): Discovery {
       const parsed = resourceListSchema.safeParse(answer.value);
       if (!parsed.success) return err(`GET ${root}: not a list of resources`);
       const { resources } = parsed.data;
-      const found = resources.find((r) => r.kind === kind && r.namespaced && !r.name.includes("/"));
-      if (found === undefined) return err(`the cluster serves ${apiVersion}, but no kind ${kind} in it; it has ${kindsIn(resources)}`);
-      if (!resources.some((r) => r.name === `${found.name}/scale`)) return err(notScalable(kind, resources));
+      const listed = resources.find((r) => r.kind === kind && r.namespaced && !r.name.includes("/"));
+      if (listed === undefined) return err(`the cluster serves ${apiVersion}, but no kind ${kind} in it; it has ${kindsIn(resources)}`);
+      const scalable = resources.some((r) => r.name === `${listed.name}/scale`);
+      const found = {
+        resource: { group, root, plural: listed.name, kind },
+        notScalable: scalable ? undefined : notScalable(kind, resources),
+      };
       if (kept.size >= MAX_KEPT) kept.clear();
-      const resource = { group, root, plural: found.name, kind };
-      kept.set(key, { at: clock(), resource });
-      return ok(resource);
+      kept.set(key, { at: clock(), found });
+      return ok(found);
     },
   };
 }

@@ -1,7 +1,8 @@
 /** Kinds whose scale subresource counts something else than the replicas of one role. Scaling them would do what nobody asked for. */
 const NOT_ONE_ROLE: Readonly<Record<string, string>> = {
-  "orchestration.aibrix.ai/StormService": "its scale counts role sets, each with prefill and decode in it",
-  "workload.serving.volcano.sh/ModelServing": "its scale counts serving groups, each with prefill and decode in it",
+  "orchestration.aibrix.ai/StormService": "its scale counts role sets, each with prefill and decode in it; name a role with component",
+  "workload.serving.volcano.sh/ModelServing":
+    "its scale counts serving groups, each with prefill and decode in it; name a role with component",
   "grove.io/PodCliqueSet": "its scale counts whole gangs; name one of its PodCliqueScalingGroups",
   "workloads.x-k8s.io/RoleInstanceSet": "it is a part of a RoleBasedGroup; name its RoleBasedGroupScalingAdapter",
 };
@@ -22,6 +23,14 @@ export const GROUPS: readonly { readonly same: readonly string[]; readonly leade
     {
       same: ["leaderworkerset.sigs.k8s.io/name", "leaderworkerset.sigs.k8s.io/group-index"],
       leader: { label: "leaderworkerset.sigs.k8s.io/worker-index", value: "0" },
+    },
+    {
+      same: ["modelserving.volcano.sh/group-name", "modelserving.volcano.sh/role-id"],
+      leader: { label: "modelserving.volcano.sh/entry", value: "true" },
+    },
+    {
+      same: ["roleset-name", "role-name", "stormservice.orchestration.aibrix.ai/role-replica-index"],
+      leader: { label: "stormservice.orchestration.aibrix.ai/pod-group-index", value: "0" },
     },
     { same: ["grove.io/podcliquescalinggroup", "grove.io/podcliquescalinggroup-replica-index"] },
     { same: ["rbg.workloads.x-k8s.io/role-instance-name"] },

@@ -49,12 +49,29 @@ export const leaseSchema = z.object({
     .prefault({}),
 });
 
-const target = z.object({ apiVersion: z.string().optional(), kind: z.string().optional(), name: z.string() });
+export const namedListSchema = z.object({ items: z.array(z.object({ metadata: z.object({ name: z.string() }), spec: z.unknown() })) });
 
-/** A HorizontalPodAutoscaler or a KEDA ScaledObject: who it scales. */
-export const autoscalerListSchema = z.object({
-  items: z.array(z.object({ metadata: z.object({ name: z.string() }), spec: z.object({ scaleTargetRef: target }) })),
+const scalingRef = z.object({ apiVersion: z.string().optional(), kind: z.string().optional(), name: z.string() });
+/** What an autoscaler's spec points at; the role is named where it scales one only. */
+export type ScalingRef = z.output<typeof scalingRef> & { readonly role: string | undefined };
+const scaling = z.object({
+  scaleTargetRef: scalingRef.optional(),
+  targetRef: scalingRef.optional(),
+  subTargetSelector: z.object({ roleName: z.string().optional() }).optional(),
+  subTargets: z.object({ name: z.string().optional() }).optional(),
 });
+/** Autoscalers nest their targets a few levels deep; no object is deeper than this. */
+const MAX_DEPTH = 8;
+
+/** Every reference to something scaled, wherever in the spec it stands: autoscalers agree on its name only. */
+export function scalingRefsIn(spec: unknown, depth = 0): readonly ScalingRef[] {
+  if (typeof spec !== "object" || spec === null || depth > MAX_DEPTH) return [];
+  const parsed = Array.isArray(spec) ? undefined : scaling.safeParse(spec).data;
+  const ref = parsed?.scaleTargetRef ?? parsed?.targetRef;
+  const role = parsed?.subTargetSelector?.roleName ?? parsed?.subTargets?.name;
+  const own = ref === undefined ? [] : [{ ...ref, role }];
+  return [...own, ...Object.values(spec).flatMap((inner) => scalingRefsIn(inner, depth + 1))];
+}
 
 export const resourceListSchema = z.object({
   resources: z.array(z.object({ name: z.string(), kind: z.string(), namespaced: z.boolean() })),

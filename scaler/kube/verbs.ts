@@ -1,3 +1,5 @@
+import { PART_KINDS } from "./parts.ts";
+
 /**
  * What the scaler asks of the API server, apart from discovery, which every service account may read. RBAC grants exactly this;
  * a test compares it with the calls that are made.
@@ -8,10 +10,11 @@ export interface Grant {
   readonly resource: string;
   readonly verbs: readonly string[];
   /**
-   * see: replica counts; act: changing them, and nothing without it; lead: in the scaler's own namespace only; tell: ScalingPolicy
-   * objects, what they say of themselves, and events.
+   * see: replica counts; act: changing them through scale subresources, and nothing without it; act-on-components: changing them where
+   * there is none, which RBAC cannot narrow to the count; lead: in the scaler's own namespace only; tell:
+   * ScalingPolicy objects, what they say of themselves, and events.
    */
-  readonly for: "see" | "act" | "lead" | "tell";
+  readonly for: "see" | "act" | "act-on-components" | "lead" | "tell";
 }
 
 /** Kinds of whom one object is the replicas of one role. Others with a scale subresource work too, once they are granted. */
@@ -28,7 +31,9 @@ const SCALED = [
 export const GRANTS: readonly Grant[] = [
   { group: "", resource: "pods", verbs: ["list", "watch"], for: "see" },
   ...SCALED.map(({ group, plural }): Grant => ({ group, resource: `${plural}/scale`, verbs: ["get"], for: "see" })),
+  ...PART_KINDS.map(({ group, plural }): Grant => ({ group, resource: plural, verbs: ["get"], for: "see" })),
   ...SCALED.map(({ group, plural }): Grant => ({ group, resource: `${plural}/scale`, verbs: ["patch"], for: "act" })),
+  ...PART_KINDS.map(({ group, plural }): Grant => ({ group, resource: plural, verbs: ["patch"], for: "act-on-components" })),
   // Whether a controller owns it, and would undo what we do.
   ...SCALED.filter(({ made }) => made !== "to be scaled").map(({ group, plural }): Grant => ({
     group,
@@ -39,6 +44,8 @@ export const GRANTS: readonly Grant[] = [
   // Whether another one scales it already.
   { group: "autoscaling", resource: "horizontalpodautoscalers", verbs: ["list"], for: "act" },
   { group: "keda.sh", resource: "scaledobjects", verbs: ["list"], for: "act" },
+  { group: "autoscaling.aibrix.ai", resource: "podautoscalers", verbs: ["list"], for: "act" },
+  { group: "workload.serving.volcano.sh", resource: "autoscalingpolicybindings", verbs: ["list"], for: "act" },
   { group: "fulcrum.dev", resource: "scalingpolicies", verbs: ["list", "watch"], for: "tell" },
   { group: "fulcrum.dev", resource: "scalingpolicies/status", verbs: ["patch"], for: "tell" },
   { group: "events.k8s.io", resource: "events", verbs: ["create", "patch"], for: "tell" },

@@ -48,7 +48,19 @@ const env = (w: Workload, name: string): string | undefined => container(w).env.
 const named = (m: Manifests, kind: string, name: string): KubeObject | undefined =>
   m.all.find((o) => o.kind === kind && o.metadata.name === name);
 
-const ALL = ["act", "agent-token", "dcgm-exporter", "grafana", "ha", "keda", "nvml", "prometheus-operator", "targets", "tls"];
+const ALL = [
+  "act",
+  "act-on-components",
+  "agent-token",
+  "dcgm-exporter",
+  "grafana",
+  "ha",
+  "keda",
+  "nvml",
+  "prometheus-operator",
+  "targets",
+  "tls",
+];
 
 describe.skipIf(kubectl === undefined)(`deploy/components ${needs("kubectl")}`, () => {
   it.each(ALL)("%s fits the observe overlay, with no field that its kinds do not have", (name) => {

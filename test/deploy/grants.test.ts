@@ -13,8 +13,16 @@ test.each([
   ["tell", "base/scaler-policies-rbac.yaml", "ClusterRole"],
   ["lead", "base/scaler-rbac.yaml", "Role"],
   ["act", "components/act/rbac.yaml", "ClusterRole"],
+  ["act-on-components", "components/act-on-components/rbac.yaml", "ClusterRole"],
 ] as const)("the rights to %s are those of %s, %s, and no other", (purpose, file, kind) => {
   expect([...rightsOf(file, kind)].toSorted()).toEqual(asked(purpose));
+});
+
+test("the right to act changes counts only; on components it patches, and no more", () => {
+  const writes = (component: string): string[] =>
+    [...rightsOf(`components/${component}/rbac.yaml`, "ClusterRole")].filter((right) => !/^(get|list|watch) /.test(right));
+  expect(writes("act").filter((right) => !/^patch [a-z]+\/scale /.test(right))).toEqual([]);
+  expect(writes("act-on-components").filter((right) => !/^patch [a-z]+ [a-z0-9.-]+$/.test(right))).toEqual([]);
 });
 
 test("the agent's right is to see pods, which test/system/discovery holds to the calls it makes", () => {
@@ -29,6 +37,4 @@ test("without the component no right changes anything but the lease, the status 
     "patch events events.k8s.io",
     "patch scalingpolicies/status fulcrum.dev",
   ]);
-  const writes = [...rightsOf("components/act/rbac.yaml", "ClusterRole")].filter((right) => !reads(right));
-  expect(writes.filter((right) => !/^patch [a-z]+\/scale /.test(right))).toEqual([]);
 });

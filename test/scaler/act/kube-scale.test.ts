@@ -83,7 +83,11 @@ describe("every kind with a scale subresource", () => {
   test.each([
     ["StormService", "orchestration.aibrix.ai/v1alpha1", /StormService cannot be a pool: its scale counts role sets/],
     ["PodCliqueSet", "grove.io/v1alpha1", /counts whole gangs; name one of its PodCliqueScalingGroups/],
-    ["DynamoGraphDeployment", "nvidia.com/v1beta1", /no scale subresource; of its group these have: dynamographdeploymentscalingadapters/],
+    [
+      "DynamoGraphDeployment",
+      "nvidia.com/v1beta1",
+      /no scale subresource; of its group these have: dynamographdeploymentscalingadapters; or name one of its roles with component$/,
+    ],
     ["Deployment", "apps/v1beta9", /does not serve apps\/v1beta9; it serves apps\/v1/],
     ["Deployment", "nowhere.dev/v1", /does not serve nowhere\.dev\/v1; it serves nothing of that group/],
     ["Replicator", "apps/v1", /no kind Replicator in it; it has Deployment, StatefulSet/],
@@ -148,6 +152,7 @@ describe("never a fight", () => {
   test.each([
     ["horizontalpodautoscalers.autoscaling", "HorizontalPodAutoscaler", { apiVersion: "apps/v1", kind: "Deployment", name: "p" }],
     ["scaledobjects.keda.sh", "ScaledObject", { name: "p" }],
+    ["podautoscalers.autoscaling.aibrix.ai", "PodAutoscaler", { apiVersion: "apps/v1", kind: "Deployment", name: "p" }],
   ])("%s: what another one scales is left alone", async (resource, kind, ref) => {
     const [p, d] = deployments(1, 1);
     const scene = open(p, d);

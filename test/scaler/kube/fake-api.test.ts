@@ -1,5 +1,16 @@
-import { AppsV1Api, AuthenticationV1Api, CoordinationV1Api, CustomObjectsApi, KubeConfig, Watch } from "@kubernetes/client-node";
+import {
+  ApiextensionsV1Api,
+  AppsV1Api,
+  AuthenticationV1Api,
+  AuthorizationV1Api,
+  CoordinationV1Api,
+  CoreV1Api,
+  CustomObjectsApi,
+  KubeConfig,
+  Watch,
+} from "@kubernetes/client-node";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { startKubelet } from "../../support/kube-api/kubelet.ts";
 import { startKubeApi, type KubeApiServer } from "../../support/kube-api/server.ts";
 import { startWorkload } from "../../support/kube-api/workload.ts";
 import { until } from "../support/wait.ts";
@@ -112,4 +123,61 @@ test("watch: what happened since, what happens, bookmarks, and 410 for the forgo
   server.store.compact();
   await open(from);
   await until("the refusal", () => (seen.includes("ERROR 410") ? true : undefined));
+});
+
+test("custom kinds: a definition serves them, with the scale paths it publishes; a JSON patch is conditional on the version it writes", async () => {
+  const definitions = config.makeApiClient(ApiextensionsV1Api);
+  const scale = { specReplicasPath: ".spec.replicas", statusReplicasPath: ".status.replicas", labelSelectorPath: ".status.pods" };
+  const version = { name: "v1", served: true, storage: true, subresources: { status: {}, scale } };
+  const names = { kind: "Thing", plural: "things" };
+  const spec = { group: "example.dev", scope: "Namespaced", names, versions: [version] };
+  await definitions.createCustomResourceDefinition({ body: { metadata: { name: "things.example.dev" }, spec } });
+  const custom = config.makeApiClient(CustomObjectsApi);
+  const where = { group: "example.dev", version: "v1", namespace: "demo", plural: "things" };
+  const made = (await custom.createNamespacedCustomObject({
+    ...where,
+    body: { metadata: { name: "a" }, spec: { replicas: 2, kept: [1, 2] } },
+  })) as {
+    metadata: { resourceVersion: string };
+  };
+  expect(await custom.getNamespacedCustomObjectScale({ ...where, name: "a" })).toMatchObject({ spec: { replicas: 2 } });
+  const set = (resourceVersion: string, replicas: number) =>
+    custom.patchNamespacedCustomObject({
+      ...{ ...where, name: "a" },
+      body: [
+        { op: "replace", path: "/metadata/resourceVersion", value: resourceVersion },
+        { op: "replace", path: "/spec/replicas", value: replicas },
+      ],
+    });
+  expect(await set(made.metadata.resourceVersion, 5)).toMatchObject({ spec: { replicas: 5, kept: [1, 2] } });
+  expect(await code(set(made.metadata.resourceVersion, 7))).toBe(409);
+  const missing = [{ op: "replace", path: "/spec/nothing/replicas", value: 1 }];
+  expect(await code(custom.patchNamespacedCustomObject({ ...where, name: "a", body: missing }))).toBe(422);
+});
+
+test("pods: bound and ready, or unschedulable; asked to end they take their grace", async () => {
+  const kubelet = startKubelet(server, { capacity: () => 1 });
+  const core = config.makeApiClient(CoreV1Api);
+  const pod = { metadata: { generateName: "p-" }, spec: { terminationGracePeriodSeconds: 30, containers: [{ name: "c", image: "i" }] } };
+  const first = await core.createNamespacedPod({ namespace: "demo", body: pod });
+  const name = first.metadata?.name ?? "";
+  const told = async (of: string, type: string): Promise<string | undefined> =>
+    (await core.readNamespacedPod({ namespace: "demo", name: of })).status?.conditions?.find((c) => c.type === type)?.status;
+  await until("ready", async () => ((await told(name, "Ready")) === "True" ? true : undefined));
+  const second = (await core.createNamespacedPod({ namespace: "demo", body: pod })).metadata?.name ?? "";
+  await until("unschedulable", async () => ((await told(second, "PodScheduled")) === "False" ? true : undefined));
+  await core.deleteNamespacedPod({ namespace: "demo", name });
+  await until("its place for the other", async () => ((await told(second, "Ready")) === "True" ? true : undefined));
+  expect(await code(core.readNamespacedPod({ namespace: "demo", name }))).toBe(404);
+  kubelet.stop();
+});
+
+test("access is reviewed", async () => {
+  server.allows = ({ verb, resource }) => `${verb} ${resource}` === "patch deployments/scale";
+  const reviews = config.makeApiClient(AuthorizationV1Api);
+  const may = async (verb: string): Promise<boolean | undefined> => {
+    const resourceAttributes = { verb, group: "apps", resource: "deployments", subresource: "scale" };
+    return (await reviews.createSelfSubjectAccessReview({ body: { spec: { resourceAttributes } } })).status?.allowed;
+  };
+  expect([await may("patch"), await may("update")]).toEqual([true, false]);
 });

@@ -10,6 +10,7 @@ import { apiOf, openScene, policyFor } from "../../support/kube-api/scene.ts";
 import { startKubeApi, type KubeApiServer } from "../../support/kube-api/server.ts";
 import type { Fields } from "../../support/kube-api/store.ts";
 import { startWorkload } from "../../support/kube-api/workload.ts";
+import { SHAPES } from "../../support/cluster/shapes.ts";
 import { listLog } from "../support/log.ts";
 import { policyOf } from "../support/policy.ts";
 import { until } from "../support/wait.ts";
@@ -73,6 +74,20 @@ test("what is granted is what is used: no verb more, none less", async () => {
     const scene = openScene(server, policyFor(p, d, 8), leadership);
     await scene.seen(1, 1);
     expect((await scene.apply(2, 2)).outcome).toBe("applied");
+    scene.stop();
+  }
+  for (const shape of SHAPES.filter(({ components }) => components !== undefined)) {
+    const name = shape.title.replaceAll(/[^A-Za-z0-9]/g, "").toLowerCase();
+    server.store.create(`${shape.plural}.${shape.apiVersion.split("/")[0] ?? ""}`, {
+      apiVersion: shape.apiVersion,
+      kind: shape.kind,
+      metadata: { name, namespace: "demo" },
+      spec: shape.spec({ prefill: 1, decode: 1 }, "decode"),
+    });
+    const [prefill, decode] = (["prefill", "decode"] as const).map((role) => ({ ...shape, name, component: shape.components?.[role] }));
+    if (prefill === undefined || decode === undefined) throw new Error("no pools");
+    const scene = openScene(server, policyFor(prefill, decode, 8), leadership);
+    expect(await scene.apply(2, 2)).toMatchObject({ outcome: "applied", actions: [{ to: 2 }, { to: 2 }] });
     scene.stop();
   }
   await tellOf(server, leadership);

@@ -16,26 +16,75 @@ const served = (apiVersion: string, kind: string, plural: string, scale?: Served
   return { group, version, kind, plural, status: true, ...(scale === undefined ? {} : { scale }) };
 };
 
+/** What a plain cluster serves, before anybody installs operators. */
+export const BUILT_IN_GROUPS = new Set([
+  ...["", "apps", "autoscaling", "coordination.k8s.io", "events.k8s.io"],
+  ...["authentication.k8s.io", "authorization.k8s.io", "apiextensions.k8s.io"],
+]);
+
 export const KINDS: readonly ServedKind[] = [
   served("v1", "Pod", "pods"),
   served("v1", "Event", "events"),
   served("v1", "ConfigMap", "configmaps"),
+  served("v1", "Namespace", "namespaces"),
   served("events.k8s.io/v1", "Event", "events"),
   served("fulcrum.dev/v1alpha1", "ScalingPolicy", "scalingpolicies"),
   served("apps/v1", "Deployment", "deployments", apps),
   served("apps/v1", "StatefulSet", "statefulsets", apps),
   served("coordination.k8s.io/v1", "Lease", "leases"),
   served("authentication.k8s.io/v1", "TokenReview", "tokenreviews"),
+  served("authorization.k8s.io/v1", "SelfSubjectAccessReview", "selfsubjectaccessreviews"),
+  served("apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions"),
   served("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers"),
   served("keda.sh/v1alpha1", "ScaledObject", "scaledobjects"),
+  served("autoscaling.aibrix.ai/v1alpha1", "PodAutoscaler", "podautoscalers"),
+  served("workload.serving.volcano.sh/v1alpha1", "AutoscalingPolicyBinding", "autoscalingpolicybindings"),
   served("leaderworkerset.x-k8s.io/v1", "LeaderWorkerSet", "leaderworkersets", custom("status.hpaPodSelector")),
   served("disaggregatedset.x-k8s.io/v1", "DisaggregatedSet", "disaggregatedsets"),
   served("disaggregatedset.x-k8s.io/v1", "DisaggregatedSetRoleScaler", "disaggregatedsetrolescalers", custom("status.selector")),
   served("workloads.x-k8s.io/v1alpha2", "RoleBasedGroup", "rolebasedgroups"),
   served("workloads.x-k8s.io/v1alpha2", "RoleBasedGroupScalingAdapter", "rolebasedgroupscalingadapters", custom("status.selector")),
   served("nvidia.com/v1beta1", "DynamoGraphDeployment", "dynamographdeployments"),
+  served("nvidia.com/v1alpha1", "DynamoGraphDeployment", "dynamographdeployments"),
   served("nvidia.com/v1beta1", "DynamoGraphDeploymentScalingAdapter", "dynamographdeploymentscalingadapters", custom("status.selector")),
   served("grove.io/v1alpha1", "PodCliqueScalingGroup", "podcliquescalinggroups", custom("status.selector")),
   served("grove.io/v1alpha1", "PodCliqueSet", "podcliquesets", custom("status.hpaPodSelector")),
   served("orchestration.aibrix.ai/v1alpha1", "StormService", "stormservices", custom("status.scalingTargetSelector")),
+  served("workload.serving.volcano.sh/v1alpha1", "ModelServing", "modelservings", custom("status.labelSelector")),
+  served("serving.kserve.io/v1alpha2", "LLMInferenceService", "llminferenceservices"),
+  served("serving.kserve.io/v1alpha1", "LLMInferenceService", "llminferenceservices"),
+  served("arks.ai/v1", "ArksDisaggregatedApplication", "arksdisaggregatedapplications"),
 ];
+
+interface Definition {
+  readonly group: string;
+  readonly names: { readonly kind: string; readonly plural: string };
+  readonly versions: readonly {
+    readonly name: string;
+    readonly subresources?: {
+      readonly status?: object;
+      readonly scale?: { readonly specReplicasPath: string; readonly statusReplicasPath: string; readonly labelSelectorPath?: string };
+    };
+  }[];
+}
+
+/** The kinds that a CustomResourceDefinition adds, with the scale paths it publishes. */
+export function definedBy(body: Readonly<Record<string, unknown>>): readonly ServedKind[] {
+  const { group, names, versions } = body["spec"] as Definition;
+  const path = (text: string): string => text.replace(/^\./, "");
+  return versions.map(({ name, subresources }): ServedKind => {
+    const scale = subresources?.scale;
+    return {
+      ...{ group, version: name, kind: names.kind, plural: names.plural, status: subresources?.status !== undefined },
+      ...(scale === undefined
+        ? {}
+        : {
+            scale: {
+              spec: path(scale.specReplicasPath),
+              status: path(scale.statusReplicasPath),
+              selector: path(scale.labelSelectorPath ?? ""),
+            },
+          }),
+    };
+  });
+}

@@ -17,7 +17,12 @@ export function apiOf(server: KubeApiServer, timeout?: number): KubeApi {
   return createKubeApi(cluster.value.door, timeout);
 }
 
-export const policyFor = (prefill: Workload, decode: Workload, budget = 4): Policy =>
+/** What a policy says of a pool's target. */
+type Aim = Pick<Workload, "apiVersion" | "kind" | "name"> & { readonly component?: string | undefined };
+const targetText = ({ apiVersion, kind, name, component }: Aim): string =>
+  `{ apiVersion: ${apiVersion}, kind: ${kind}, name: ${name}${component === undefined ? "" : `, component: ${component}`} }`;
+
+export const policyFor = (prefill: Aim, decode: Aim, budget = 4): Policy =>
   policyOf(`apiVersion: fulcrum.dev/v1alpha1
 kind: ScalingPolicy
 metadata: { name: test, namespace: demo }
@@ -26,8 +31,8 @@ spec:
   objectives: { ttft: { target: 500ms }, itl: { target: 30ms } }
   budget: { gpus: ${budget} }
   pools:
-    prefill: { target: { apiVersion: ${prefill.apiVersion}, kind: ${prefill.kind}, name: ${prefill.name} } }
-    decode: { target: { apiVersion: ${decode.apiVersion}, kind: ${decode.kind}, name: ${decode.name} } }
+    prefill: { target: ${targetText(prefill)} }
+    decode: { target: ${targetText(decode)} }
 `);
 
 export const decide = (prefill: number, decode: number): Decision => ({

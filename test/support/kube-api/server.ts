@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { KINDS, type ServedKind } from "./kinds.ts";
+import { definedBy, KINDS, type ServedKind } from "./kinds.ts";
 import { listOf, ok, resourceList, scaleOf, status, type Answer } from "./respond.ts";
 import { Store, type Fields } from "./store.ts";
 import { openWatch, type OpenWatch } from "./watch.ts";
@@ -35,18 +35,24 @@ export interface KubeApiServer {
   readonly watches: Set<OpenWatch>;
   /** Tokens that TokenReview knows, and who they are. */
   readonly tokens: Map<string, { readonly username: string; readonly audiences: readonly string[] }>;
+  /** What the caller may do, as SelfSubjectAccessReview tells it. */
+  allows: (asked: { readonly verb: string; readonly group: string; readonly resource: string }) => boolean;
+  /** What is served; a CustomResourceDefinition adds to it. */
+  readonly kinds: ServedKind[];
   fault: Fault;
   /** What a caller must present. */
   token: string;
   close(): Promise<void>;
 }
 
-export async function startKubeApi(token = "secret"): Promise<KubeApiServer> {
+export async function startKubeApi(token = "secret", kinds: readonly ServedKind[] = KINDS): Promise<KubeApiServer> {
   const state = {
     store: new Store(),
     calls: [] as SeenCall[],
     watches: new Set<OpenWatch>(),
     tokens: new Map<string, { username: string; audiences: readonly string[] }>(),
+    allows: () => true,
+    kinds: [...kinds],
     fault: (() => undefined) as Fault,
     token,
   };
@@ -67,7 +73,7 @@ export async function startKubeApi(token = "secret"): Promise<KubeApiServer> {
   });
 }
 
-type State = Pick<KubeApiServer, "store" | "calls" | "watches" | "tokens" | "fault" | "token">;
+type State = Pick<KubeApiServer, "store" | "calls" | "watches" | "tokens" | "allows" | "kinds" | "fault" | "token">;
 
 async function serve(state: State, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const chunks: Buffer[] = [];
@@ -76,8 +82,8 @@ async function serve(state: State, request: IncomingMessage, response: ServerRes
   const url = new URL(request.url ?? "/", "http://kube");
   if (request.headers.authorization !== `Bearer ${state.token}`) return send(response, status(401, "Unauthorized", "Unauthorized"));
   if (/^\/(api(\/[^/]+)?|apis(\/[^/]+){0,2})\/?$/.test(url.pathname) && request.method === "GET")
-    return send(response, discovery(url.pathname));
-  const target = route(url.pathname);
+    return send(response, discovery(state.kinds, url.pathname));
+  const target = route(state.kinds, url.pathname);
   if (target === undefined) return send(response, status(404, "NotFound", "the server could not find the requested resource"));
   const body = text === "" ? {} : (JSON.parse(text) as Fields);
   const watches = url.searchParams.get("watch") === "true";
@@ -124,7 +130,12 @@ function answerTo(state: State, asked: Asked): Answer {
   if (subresource !== "" && !(subresource === "status" && kind.status) && !(subresource === "scale" && kind.scale !== undefined)) {
     return status(404, "NotFound", "the server could not find the requested resource");
   }
-  if (method !== "GET") return write(store, asked);
+  if (kind.kind === "SelfSubjectAccessReview") return reviewAccess(state, asked.body);
+  if (method !== "GET") {
+    const answer = write(store, asked);
+    if (kind.kind === "CustomResourceDefinition" && method === "POST" && answer.status === 201) state.kinds.push(...definedBy(asked.body));
+    return answer;
+  }
   if (name === "") return listOf(kind, store.list(resource, namespace), store.version, query);
   const object = store.get(resource, namespace, name);
   if (object === undefined)
@@ -143,19 +154,28 @@ function reviewToken({ tokens }: State, body: Fields): Answer {
   );
 }
 
-function discovery(path: string): Answer {
+function reviewAccess({ allows }: State, body: Fields): Answer {
+  const { resourceAttributes } = (body["spec"] ?? {}) as { resourceAttributes?: Readonly<Record<string, string>> };
+  const { verb = "", group = "", resource = "", subresource } = resourceAttributes ?? {};
+  const allowed = allows({ verb, group, resource: subresource === undefined ? resource : `${resource}/${subresource}` });
+  return ok({ ...body, status: { allowed } }, 201);
+}
+
+function discovery(kinds: readonly ServedKind[], path: string): Answer {
   const [, root, group, version] = path.split("/");
+  if (path.replace(/\/$/, "") === "/api") return ok({ kind: "APIVersions", versions: ["v1"] });
   if (root === "api")
     return resourceList(
-      KINDS.filter((k) => k.group === "" && k.version === group),
+      kinds.filter((k) => k.group === "" && k.version === group),
       group ?? "",
     );
   if (version !== undefined)
     return resourceList(
-      KINDS.filter((k) => k.group === group && k.version === version),
+      kinds.filter((k) => k.group === group && k.version === version),
       `${group ?? ""}/${version}`,
     );
-  const versions = [...new Set(KINDS.filter((k) => k.group === group).map((k) => k.version))];
+  if (group === undefined || group === "") return ok({ kind: "APIGroupList", apiVersion: "v1", groups: groupsOf(kinds) });
+  const versions = [...new Set(kinds.filter((k) => k.group === group).map((k) => k.version))];
   if (versions.length === 0) return status(404, "NotFound", "the server could not find the requested resource");
   return ok({
     kind: "APIGroup",
@@ -165,11 +185,22 @@ function discovery(path: string): Answer {
   });
 }
 
-function route(path: string): Target | undefined {
+const groupsOf = (kinds: readonly ServedKind[]): unknown =>
+  [...new Set(kinds.map((k) => k.group))]
+    .filter((group) => group !== "")
+    .map((name) => ({
+      name,
+      versions: [...new Set(kinds.filter((k) => k.group === name).map((k) => k.version))].map((version) => ({
+        groupVersion: `${name}/${version}`,
+        version,
+      })),
+    }));
+
+function route(kinds: readonly ServedKind[], path: string): Target | undefined {
   const match = /^\/(?:api|apis\/([^/]+))\/([^/]+)(?:\/namespaces\/([^/]+))?\/([^/]+)(?:\/([^/]+))?(?:\/([^/]+))?$/.exec(path);
   if (match === null) return undefined;
   const [, group = "", version, namespace = "", plural, name = "", subresource = ""] = match;
-  const kind = KINDS.find((k) => k.group === group && k.version === version && k.plural === plural);
+  const kind = kinds.find((k) => k.group === group && k.version === version && k.plural === plural);
   return kind === undefined
     ? undefined
     : { kind, resource: `${plural ?? ""}.${group}`, namespace, name: decodeURIComponent(name), subresource };

@@ -1,5 +1,5 @@
 import type { ServedKind } from "./kinds.ts";
-import { at, leaves, mergePatch, nest } from "./patch.ts";
+import { at, jsonPatch, leaves, mergePatch, nest, type PatchStep } from "./patch.ts";
 import { apiVersion, ok, scaleOf, status, type Answer } from "./respond.ts";
 import type { Fields, Json, KubeObject, Store } from "./store.ts";
 
@@ -26,9 +26,36 @@ export function write(store: Store, request: Write): Answer {
     return status(404, "NotFound", `${resource} "${name}" not found`);
   }
   if (method === "DELETE") {
+    return remove(store, request, object);
+  }
+  if (request.contentType === "application/json-patch+json") return patchSteps(store, request, object);
+  return writeChecked(store, request, object);
+}
+
+/** A pod with time to end stays, marked, until its kubelet says that it has ended; everything else is gone at once. */
+function remove(store: Store, { resource, namespace, name, query, body }: Write, object: KubeObject): Answer {
+  const asked = query.get("gracePeriodSeconds") ?? at(body, "gracePeriodSeconds");
+  const grace = Number(asked ?? at(object, "spec.terminationGracePeriodSeconds") ?? 0);
+  if (resource !== "pods." || grace === 0) {
     store.delete(resource, namespace, name);
     return ok({ kind: "Status", apiVersion: "v1", status: "Success" });
   }
+  const marks = { deletionTimestamp: new Date().toISOString(), deletionGracePeriodSeconds: grace };
+  return ok(store.update(resource, namespace, name, (o) => ({ ...o, metadata: { ...marks, ...o.metadata } })));
+}
+
+/** A JSON patch is applied to the object as it is; the version it leaves in it is then a condition, as in a PUT. */
+function patchSteps(store: Store, request: Write, object: KubeObject): Answer {
+  if (request.subresource === "scale") return unsupported(request.contentType);
+  const patched = jsonPatch(object as unknown as Json, request.body as unknown as readonly PatchStep[]);
+  if ("problem" in patched)
+    return status(422, "Invalid", `the server rejected our request due to an error in our request: ${patched.problem}`);
+  return writeChecked(store, { ...request, method: "PUT", contentType: "application/json", body: patched.value as Fields }, object);
+}
+
+function writeChecked(store: Store, request: Write, object: KubeObject): Answer {
+  const { method, resource, name } = request;
+  const applies = request.contentType === "application/apply-patch+yaml";
   const version = at(request.body, "metadata.resourceVersion");
   // A stale version conflicts, in a PUT and in a patch that carries one.
   if (version !== undefined && version !== object.metadata.resourceVersion) {
@@ -44,14 +71,15 @@ export function write(store: Store, request: Write): Answer {
 }
 
 function create(store: Store, { kind, resource, namespace, body }: Write): Answer {
-  const name = at(body, "metadata.name");
+  const prefix = at(body, "metadata.generateName");
+  const name = at(body, "metadata.name") ?? (typeof prefix === "string" ? `${prefix}${store.version}` : undefined);
   if (typeof name !== "string") return status(422, "Invalid", "metadata.name: Required value");
   if (store.get(resource, namespace, name) !== undefined) return status(409, "AlreadyExists", `${resource} "${name}" already exists`);
   const metadata = { ...(body["metadata"] as Fields), name, namespace };
   return ok(store.create(resource, { ...body, apiVersion: apiVersion(kind), kind: kind.kind, metadata }), 201);
 }
 
-const PATCHES = ["application/merge-patch+json", "application/apply-patch+yaml"];
+const PATCHES = ["application/json-patch+json", "application/merge-patch+json", "application/apply-patch+yaml"];
 
 function scale(store: Store, { kind, method, resource, contentType, body }: Write, object: KubeObject): Answer {
   if (kind.scale === undefined) return status(404, "NotFound", "the server could not find the requested resource");

@@ -1,0 +1,121 @@
+import { ApiextensionsV1Api, CoreV1Api, CustomObjectsApi, KubeConfig } from "@kubernetes/client-node";
+import { BUILT_IN_GROUPS, KINDS } from "../kube-api/kinds.ts";
+import { startKubelet } from "../kube-api/kubelet.ts";
+import { startKubeApi, type KubeApiServer } from "../kube-api/server.ts";
+import { SHAPES, type Shape } from "./shapes.ts";
+
+/** A cluster to act on: the API server of the tests, or whatever KUBECONFIG leads to. */
+export interface Cluster {
+  readonly kubeconfig: string;
+  /** Its controls; undefined = a real cluster, whose faults cannot be chosen. */
+  readonly fake: KubeApiServer | undefined;
+  readonly namespace: string;
+  readonly core: CoreV1Api;
+  readonly custom: CustomObjectsApi;
+  /** Milliseconds between two looks. */
+  readonly pace: number;
+  /** Why a kind cannot be tested here; undefined = it can. */
+  missing(shape: Shape): string | undefined;
+  /** Whether nobody but the tests runs this kind's pods. */
+  standsIn(shape: Shape): boolean;
+  close(): Promise<void>;
+}
+
+/** Marks definitions that are ours: no operator of the kind is there. */
+const MINIMAL = "fulcrum.dev/minimal";
+
+/**
+ * By default a plain cluster of our own; `FULCRUM_TEST_KUBECONFIG` names a real one, and `FULCRUM_TEST_CRDS=install` lets it have minimal
+ * definitions of the kinds it lacks. On the own cluster they are always installed, the same way.
+ */
+export async function openCluster(): Promise<Cluster> {
+  const real = process.env["FULCRUM_TEST_KUBECONFIG"];
+  const plain = KINDS.filter((k) => BUILT_IN_GROUPS.has(k.group));
+  const fake = real === undefined ? await startKubeApi("secret", plain) : undefined;
+  const kubelet = fake === undefined ? undefined : startKubelet(fake, { readyAfter: 20, endsAfter: 60 });
+  const kubeconfig = fake?.kubeconfig ?? real ?? "";
+  const config = new KubeConfig();
+  config.loadFromFile(kubeconfig);
+  const [core, custom] = [config.makeApiClient(CoreV1Api), config.makeApiClient(CustomObjectsApi)];
+  const definitions = config.makeApiClient(ApiextensionsV1Api);
+  if (fake !== undefined || process.env["FULCRUM_TEST_CRDS"] === "install") await install(definitions);
+  const known = await definitionsOf(definitions);
+  const namespace = `fulcrum-test-${Date.now().toString(36)}`;
+  await core.createNamespace({ body: { metadata: { name: namespace } } });
+  const nameOf = ({ plural, apiVersion }: Shape): string => `${plural}.${apiVersion.split("/")[0] ?? ""}`;
+  return {
+    ...{ kubeconfig, fake, namespace, core, custom, pace: fake === undefined ? 300 : 15 },
+    missing(shape) {
+      if (shape.builtIn === true) return undefined;
+      const version = shape.apiVersion.split("/")[1] ?? "";
+      return known.get(nameOf(shape))?.versions.includes(version) === true ? undefined : `the cluster serves no ${shape.title}`;
+    },
+    standsIn: (shape) => fake !== undefined || known.get(nameOf(shape))?.ours === true,
+    async close() {
+      await core.deleteNamespace({ name: namespace });
+      kubelet?.stop();
+      await fake?.close();
+    },
+  };
+}
+
+async function definitionsOf(api: ApiextensionsV1Api) {
+  const { items } = await api.listCustomResourceDefinition();
+  return new Map(
+    items.map((d) => [
+      d.metadata?.name ?? "",
+      { versions: d.spec.versions.map((v) => v.name), ours: d.metadata?.labels?.[MINIMAL] === "true" },
+    ]),
+  );
+}
+
+async function install(api: ApiextensionsV1Api): Promise<void> {
+  const present = await definitionsOf(api);
+  for (const [name, shapes] of grouped()) {
+    if (present.has(name)) continue;
+    await api.createCustomResourceDefinition({ body: definition(name, shapes) });
+  }
+}
+
+const groupOf = (apiVersion: string): string => apiVersion.split("/")[0] ?? "";
+
+function grouped(): Map<string, Shape[]> {
+  const groups = new Map<string, Shape[]>();
+  for (const shape of SHAPES.filter(({ builtIn }) => builtIn !== true)) {
+    const name = `${shape.plural}.${groupOf(shape.apiVersion)}`;
+    groups.set(name, [...(groups.get(name) ?? []), shape]);
+  }
+  return groups;
+}
+
+function definition(name: string, shapes: readonly Shape[]) {
+  const [{ kind, plural, apiVersion }] = shapes as readonly [Shape, ...Shape[]];
+  return {
+    apiVersion: "apiextensions.k8s.io/v1",
+    kind: "CustomResourceDefinition",
+    metadata: { name, labels: { [MINIMAL]: "true" } },
+    spec: {
+      group: groupOf(apiVersion),
+      scope: "Namespaced",
+      names: { kind, plural, singular: kind.toLowerCase() },
+      versions: shapes.map((shape, index) => ({
+        name: shape.apiVersion.split("/")[1] ?? "",
+        served: true,
+        storage: index === 0,
+        schema: { openAPIV3Schema: { type: "object", "x-kubernetes-preserve-unknown-fields": true } },
+        subresources: {
+          status: {},
+          ...(shape.selector === undefined
+            ? {}
+            : {
+                scale: {
+                  specReplicasPath: ".spec.replicas",
+                  statusReplicasPath: ".status.replicas",
+                  labelSelectorPath: `.status.${shape.selector}`,
+                },
+              }),
+        },
+      })),
+    },
+  };
+}
