@@ -3,7 +3,6 @@ import { bytes } from "../../../core/units.ts";
 import { decodeSeconds, prefillSeconds, transferSeconds } from "../../../core/latency-model.ts";
 import { createPlant } from "../../../sim/plant/plant.ts";
 import type { PlantRequest, RequestRecord } from "../../../sim/plant/plant.types.ts";
-import { createRandom, exponential } from "../../../sim/random.ts";
 import { config, MODELS, request } from "./scenario.ts";
 
 function run(plantConfig: ReturnType<typeof config>, requests: readonly PlantRequest[]): RequestRecord[] {
@@ -14,25 +13,7 @@ function run(plantConfig: ReturnType<typeof config>, requests: readonly PlantReq
   return records.toSorted((a, b) => a.request.id - b.request.id);
 }
 
-const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
-
 describe("plant against closed forms", () => {
-  it.each([0.3, 0.6, 0.85])("waits at prefill as M/D/1 says at utilisation %d", (rho) => {
-    const tokens = 2048;
-    const service = prefillSeconds(MODELS.prefill, tokens, tokens * tokens);
-    const random = createRandom(7);
-    let at = 0;
-    // A budget of one prompt makes every pass one job: Poisson arrivals, deterministic service, one server.
-    const requests = Array.from({ length: 60_000 }, (_, id) => {
-      at += exponential(random, service / rho);
-      return request(id, at, tokens, 1);
-    });
-    const records = run(config({ prefill: { maxBatchedTokens: tokens }, decode: { replicas: 4 } }), requests);
-    const waits = mean(records.map((record) => record.prefillStart - record.request.arrival));
-    const expected = (rho * service) / (2 * (1 - rho));
-    expect(Math.abs(waits / expected - 1)).toBeLessThan(0.05);
-  });
-
   it("takes for one request exactly prefill, transfer and its decode steps", () => {
     const [record] = run(config({}), [request(0, 1.5, 3000, 200)]);
     const prefill = prefillSeconds(MODELS.prefill, 3000, 3000 * 3000);
