@@ -9,6 +9,10 @@ const banner = {
 };
 const common = { bundle: true, logLevel: "warning", legalComments: "none", sourcemap: "linked", metafile: true };
 
+// Without spaces the programs are two thirds as long, and V8 keeps their text in memory. Names stay, for stack traces; lines stay short, because
+// Node prints the line of an exception that nobody caught.
+const compact = { minifyWhitespace: true, minifySyntax: true, lineLimit: 160 };
+
 // A measuring program for machines with a GPU. It belongs to a checkout; the image is built without scripts/.
 const measuring = existsSync("scripts/gpu-truth.ts") ? { "gpu-truth": "scripts/gpu-truth.ts" } : {};
 
@@ -16,6 +20,7 @@ await mkdir("dist/web", { recursive: true });
 const [processes] = await Promise.all([
   build({
     ...common,
+    ...compact,
     entryPoints: {
       fulcrum: "cli/main.ts",
       engine: "fleet/engine/main.ts",

@@ -1,7 +1,7 @@
 import type { MetricName } from "../core/catalog.ts";
 import type { GpuReport, NodeReport } from "../wire/messages.ts";
 import type { Labels, MetricFactory } from "./metrics-registry.ts";
-import { createSeriesKeeper } from "./metrics-series.ts";
+import { createTally } from "./metrics-tally.ts";
 import type { GpuEvents } from "./summarize/gpus.ts";
 
 const GAUGES = [
@@ -25,39 +25,51 @@ const GAUGES = [
   ["nvlinkTransmitBytesPerSecond", "fulcrum_gpu_nvlink_transmit_bytes_per_second"],
 ] as const satisfies readonly (readonly [keyof GpuReport, MetricName])[];
 
-/** Gauges are rebuilt with each report: a GPU that is gone, or the pod it was held by, leaves no value behind. */
-export function createGpuMetrics(factory: MetricFactory): (report: NodeReport, events: readonly GpuEvents[]) => void {
+export interface GpuMetrics {
+  /** Adds what happened since the report before. */
+  count(report: NodeReport, events: readonly GpuEvents[]): void;
+  /** Sets every gauge by this report and no other: a GPU that is gone, or the pod it was held by, leaves no value behind. */
+  show(report: NodeReport): void;
+}
+
+export function createGpuMetrics(factory: MetricFactory): GpuMetrics {
   const gauges = GAUGES.map(([field, name]) => ({ field, gauge: factory.gauge(name) }));
   const state = createStateGauges(factory);
-  const throttle = factory.counter("fulcrum_gpu_clock_throttle_seconds_total");
-  const xid = factory.counter("fulcrum_gpu_xid_errors_total");
-  const ecc = factory.counter("fulcrum_gpu_ecc_errors_total");
-  const keepers = [throttle, xid, ecc].map((counter) => ({ counter, keeper: createSeriesKeeper() }));
+  const throttle = createTally(factory.counter("fulcrum_gpu_clock_throttle_seconds_total"), "reason");
+  const xid = createTally(factory.counter("fulcrum_gpu_xid_errors_total"), "xid");
+  const ecc = createTally(factory.counter("fulcrum_gpu_ecc_errors_total"), "kind");
+  const tallies = [throttle, xid, ecc];
 
-  const count = (index: 0 | 1 | 2, labels: Labels, amount: number): void => {
-    const entry = keepers[index];
-    entry?.counter.inc(labels, amount);
-    entry?.keeper.touch(labels);
-  };
-
-  return (report, events) => {
-    for (const { gauge } of gauges) gauge.reset();
-    state.reset();
-    for (const gpu of report.gpus) {
-      const labels = { gpu: gpu.gpu, uuid: gpu.uuid, pod: gpu.pod ?? "", pool: gpu.pool ?? "", role: gpu.role ?? "" };
-      for (const { field, gauge } of gauges) {
-        const value = gpu[field];
-        if (value !== undefined) gauge.set(labels, value);
+  return {
+    count(report, events) {
+      for (const gpu of report.gpus) {
+        const own = events.find((e) => e.uuid === gpu.uuid && e.gpu === gpu.gpu);
+        if (own === undefined) continue;
+        const labels = labelsOf(gpu);
+        const owner = { key: Object.values(labels).join("\u0000"), labels };
+        for (const [reason, seconds] of own.throttleSeconds) throttle.add(owner, reason, seconds);
+        for (const [code, times] of own.xid) xid.add(owner, String(code), times);
+        for (const [kind, errors] of own.ecc) ecc.add(owner, kind, errors);
       }
-      state.set(labels, gpu);
-      const own = events.find((e) => e.uuid === gpu.uuid && e.gpu === gpu.gpu);
-      for (const [reason, seconds] of own?.throttleSeconds ?? []) count(0, { ...labels, reason }, seconds);
-      for (const [code, times] of own?.xid ?? []) count(1, { ...labels, xid: String(code) }, times);
-      for (const [kind, errors] of own?.ecc ?? []) count(2, { ...labels, kind }, errors);
-    }
-    for (const { counter, keeper } of keepers) for (const labels of keeper.expired()) counter.remove(labels);
+      for (const tally of tallies) tally.turn();
+    },
+    show(report) {
+      for (const { gauge } of gauges) gauge.reset();
+      state.reset();
+      for (const gpu of report.gpus) {
+        const labels = labelsOf(gpu);
+        for (const { field, gauge } of gauges) {
+          const value = gpu[field];
+          if (value !== undefined) gauge.set(labels, value);
+        }
+        state.set(labels, gpu);
+      }
+      for (const tally of tallies) tally.flush();
+    },
   };
 }
+
+const labelsOf = ({ gpu, uuid, pod, pool, role }: GpuReport): Labels => ({ gpu, uuid, pod: pod ?? "", pool: pool ?? "", role: role ?? "" });
 
 /** What is a state of the board and not a measurement. */
 function createStateGauges(factory: MetricFactory): { reset(): void; set(labels: Labels, gpu: GpuReport): void } {

@@ -22,7 +22,14 @@ const COUNTED = [
 ] as const satisfies readonly (readonly [CounterName, MetricName])[];
 
 /** Pool metrics follow the reports exactly: what the scaler is told is what Prometheus sees. */
-export function createPoolMetrics(factory: MetricFactory): (report: NodeReport) => void {
+export interface PoolMetrics {
+  /** Adds what happened since the report before. */
+  count(report: NodeReport): void;
+  /** Sets every gauge by this report and no other. */
+  show(report: NodeReport): void;
+}
+
+export function createPoolMetrics(factory: MetricFactory): PoolMetrics {
   const histograms = HISTOGRAMS.map(([name, metricName]) => ({ name, metric: factory.histogram(metricName) }));
   const counters = COUNTED.map(([name, metricName]) => ({ name, metric: factory.counter(metricName) }));
   const resets = factory.counter("fulcrum_engine_resets_total");
@@ -56,28 +63,33 @@ export function createPoolMetrics(factory: MetricFactory): (report: NodeReport) 
     if (bytes !== undefined && report.interval > 0) bandwidth.set({ ...labels, ...ends(pool, report.node) }, bytes / report.interval);
   };
 
-  return (report) => {
-    for (const gauge of [running, waiting, kvUsage, bandwidth]) gauge.reset();
-    for (const pool of report.pools) {
-      const { namespace, pool: name, role, model, engine } = pool;
-      const labels = { namespace, pool: name, role, model, engine };
-      keeper.touch(labels);
-      for (const { name: counter, metric } of counters) {
-        const value = pool.counters[counter];
-        if (value !== undefined) metric.inc(labels, value);
+  return {
+    count(report) {
+      for (const pool of report.pools) {
+        const labels = labelsOf(pool);
+        keeper.touch(labels);
+        for (const { name: counter, metric } of counters) {
+          const value = pool.counters[counter];
+          if (value !== undefined) metric.inc(labels, value);
+        }
+        resets.inc(labels, pool.resets);
+        addDistributions(pool, labels);
       }
-      resets.inc(labels, pool.resets);
-      addDistributions(pool, labels);
-      setGauges(report, pool, labels);
-    }
-    for (const labels of keeper.expired()) {
-      for (const { metric } of counters) metric.remove(labels);
-      resets.remove(labels);
-      for (const { metric } of histograms) metric.forget(labels);
-      fromEngine.delete(JSON.stringify(labels));
-    }
+      for (const labels of keeper.expired()) {
+        for (const { metric } of counters) metric.remove(labels);
+        resets.remove(labels);
+        for (const { metric } of histograms) metric.forget(labels);
+        fromEngine.delete(JSON.stringify(labels));
+      }
+    },
+    show(report) {
+      for (const gauge of [running, waiting, kvUsage, bandwidth]) gauge.reset();
+      for (const pool of report.pools) setGauges(report, pool, labelsOf(pool));
+    },
   };
 }
+
+const labelsOf = ({ namespace, pool, role, model, engine }: PoolReport): Labels => ({ namespace, pool, role, model, engine });
 
 /** The side that counts the bytes is on this node; the other side is not known from counters. */
 const ends = (pool: PoolReport, node: string): Labels => ({

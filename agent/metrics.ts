@@ -9,7 +9,7 @@ import type { RestartReason } from "./gpu/supervisor.ts";
 import type { GpuEvents } from "./summarize/gpus.ts";
 
 export interface AgentMetrics {
-  /** Brings every metric up to this report. */
+  /** Counts this report; what it says of the present is shown until the next. */
   apply(report: NodeReport, events: readonly GpuEvents[]): void;
   spansReceived(transport: Transport, spans: number): void;
   spansDropped(reason: SpanDropReason, spans: number): void;
@@ -61,26 +61,35 @@ export function createAgentMetrics(linkUp: () => boolean): AgentMetrics {
   for (const reason of SPAN_DROP_REASONS) dropped.inc({ reason }, 0);
   for (const reason of ["crash", "hang", "lost"]) restarts.inc({ reason }, 0);
 
+  // Only when the page is asked for: gauges of fourteen reports out of fifteen would be set for nobody, and prom-client keeps an object for each.
+  let latest: NodeReport | undefined;
+  const show = (report: NodeReport): void => {
+    pools.show(report);
+    gpus.show(report);
+    sourceUp.reset();
+    sourceAge.reset();
+    missingSignals.reset();
+    for (const { source, target, up, age, missing } of report.sources) {
+      sourceUp.set({ source, target }, up ? 1 : 0);
+      if (missing !== undefined) missingSignals.set({ source, target }, missing);
+      if (age !== undefined) sourceAge.set({ source, target }, age);
+    }
+    // Without spans there is nothing that a share could be of.
+    if (report.spans.received > 0) sampled.set(report.spans.sampled ?? 1);
+    else sampled.remove();
+    for (const field of ["memoryUsedBytes", "memoryTotalBytes", "load1"] as const) {
+      const value = report.host[field];
+      if (value === undefined) host[field].remove();
+      else host[field].set(value);
+    }
+  };
+
   return {
     apply(report, events) {
-      pools(report);
-      gpus(report, events);
-      sourceUp.reset();
-      sourceAge.reset();
-      missingSignals.reset();
-      for (const { source, target, up, age, missing } of report.sources) {
-        sourceUp.set({ source, target }, up ? 1 : 0);
-        if (missing !== undefined) missingSignals.set({ source, target }, missing);
-        if (age !== undefined) sourceAge.set({ source, target }, age);
-      }
-      // Without spans there is nothing that a share could be of.
-      if (report.spans.received > 0) sampled.set(report.spans.sampled ?? 1);
-      else sampled.remove();
-      for (const field of ["memoryUsedBytes", "memoryTotalBytes", "load1"] as const) {
-        const value = report.host[field];
-        if (value === undefined) host[field].remove();
-        else host[field].set(value);
-      }
+      pools.count(report);
+      gpus.count(report, events);
+      // Not its requests: kept for a second they would outlive the young generation, every second anew.
+      latest = { ...report, requests: [] };
     },
     spansReceived: (transport, spans) => received.inc({ transport }, spans),
     spansDropped: (reason, spans) => dropped.inc({ reason }, spans),
@@ -101,6 +110,7 @@ export function createAgentMetrics(linkUp: () => boolean): AgentMetrics {
     page() {
       link.set(linkUp() ? 1 : 0);
       if (queued !== undefined) queueBytes.set(queued());
+      if (latest !== undefined) show(latest);
       return factory.registry.metrics();
     },
   };

@@ -40,20 +40,29 @@ export async function readBody(request: IncomingMessage, limit: number = MAX_BOD
   }
 }
 
-async function readWire(request: IncomingMessage, limit: number): Promise<Result<Buffer, string>> {
-  try {
+/** Listened to and not iterated over: an iterator makes a few promises for each chunk. */
+function readWire(request: IncomingMessage, limit: number): Promise<Result<Buffer, string>> {
+  return new Promise((resolve) => {
     const chunks: Buffer[] = [];
     let size = 0;
-    // Not destroyed on leaving early: that would close the socket before the refusal is sent.
-    for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    const finish = (result: Result<Buffer, string>): void => {
+      request.off("data", hear).off("end", end).off("error", broken).off("close", cut);
+      // Whatever still goes wrong with a request that was given up is nobody's concern, and must not end the process.
+      request.on("error", () => undefined);
+      resolve(result);
+    };
+    const hear = (chunk: Buffer): void => {
       size += chunk.length;
-      if (size > limit) return err("too-large");
-      chunks.push(chunk);
-    }
-    return ok(Buffer.concat(chunks));
-  } catch (cause) {
-    return err(`the body could not be read: ${explain(cause)}`);
-  }
+      if (size <= limit) return void chunks.push(chunk);
+      // Not destroyed: that would close the socket before the refusal is sent.
+      request.pause();
+      finish(err("too-large"));
+    };
+    const end = (): void => finish(ok(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, size)));
+    const broken = (cause: unknown): void => finish(err(`the body could not be read: ${explain(cause)}`));
+    const cut = (): void => broken(new Error("the connection was closed"));
+    request.on("data", hear).on("end", end).on("error", broken).on("close", cut);
+  });
 }
 
 /** Ten times the largest body taken, or so many seconds: beyond that the sender is not worth an answer. */

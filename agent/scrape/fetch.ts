@@ -41,12 +41,7 @@ export function createPageFetcher(timeout: number, maxBytes: number): PageFetche
       request.on("error", (cause) =>
         finish({ ...failed(explain(cause)), stale: request.reusedSocket && "code" in cause && cause.code === "ECONNRESET" }),
       );
-      request.on("response", (response) => {
-        readPage(response, maxBytes).then(
-          (result) => finish({ result, stale: false }),
-          (cause: unknown) => finish(failed(explain(cause))),
-        );
-      });
+      request.on("response", (response) => readPage(response, maxBytes, (result) => finish({ result, stale: false })));
     });
 
   return {
@@ -76,10 +71,12 @@ const explain = (cause: unknown): string => {
   return cause.message === "" ? code : cause.message;
 };
 
-async function readPage(response: http.IncomingMessage, maxBytes: number): Promise<Result<Page, string>> {
-  if (response.statusCode !== 200) return err(`answered HTTP ${response.statusCode ?? "?"}`);
+/** Calls back once, at the page's end or at the first thing wrong with it; what comes after that is not looked at. */
+function readPage(response: http.IncomingMessage, maxBytes: number, done: (result: Result<Page, string>) => void): void {
+  if (response.statusCode !== 200) return done(err(`answered HTTP ${response.statusCode ?? "?"}`));
   const encoding = response.headers["content-encoding"] ?? "identity";
-  if (encoding !== "gzip" && encoding !== "identity") return err(`answered with content-encoding "${encoding}", which was not offered`);
+  if (encoding !== "gzip" && encoding !== "identity")
+    return done(err(`answered with content-encoding "${encoding}", which was not offered`));
 
   let wire = 0;
   let body: Readable = response;
@@ -88,18 +85,22 @@ async function readPage(response: http.IncomingMessage, maxBytes: number): Promi
     // The reader of the last stream sees the error of any; the callback has nothing to add.
     body = pipeline(response, createGunzip(), () => undefined);
   }
+  // Listened to and not iterated over: an iterator makes a few promises for each chunk.
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of body as AsyncIterable<Buffer>) {
+  body.on("data", (chunk: Buffer) => {
     size += chunk.length;
-    // Leaving the loop destroys the stream, and with it the transfer.
-    if (size > maxBytes) return err(`the page is larger than ${maxBytes} bytes (maxPageBytes)`);
-    chunks.push(chunk);
-  }
-  const openMetrics = (response.headers["content-type"] ?? "").startsWith("application/openmetrics-text");
-  return ok({
-    text: Buffer.concat(chunks).toString("utf8"),
-    format: openMetrics ? "openmetrics" : "prometheus",
-    bytes: encoding === "gzip" ? wire : size,
+    if (size <= maxBytes) return void chunks.push(chunk);
+    body.destroy();
+    done(err(`the page is larger than ${maxBytes} bytes (maxPageBytes)`));
+  });
+  body.on("error", (cause) => done(err(explain(cause))));
+  body.on("end", () => {
+    const openMetrics = (response.headers["content-type"] ?? "").startsWith("application/openmetrics-text");
+    const [only] = chunks;
+    const bytes = chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks, size);
+    done(
+      ok({ text: bytes.toString("utf8"), format: openMetrics ? "openmetrics" : "prometheus", bytes: encoding === "gzip" ? wire : size }),
+    );
   });
 }

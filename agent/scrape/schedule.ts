@@ -14,13 +14,30 @@ export const monotonicSeconds = (): number => performance.now() / 1000;
 
 /** Runs until aborted. `run` must not throw; what it throws ends the loop, because only a bug can. */
 export async function everyBeat(schedule: Schedule, signal: AbortSignal, run: () => Promise<void> | void): Promise<void> {
-  while (!signal.aborted) {
-    const wait = nextBeat(schedule, monotonicSeconds()) - monotonicSeconds();
-    await sleep(Math.max(0, wait), signal);
-    if (signal.aborted) return;
+  if (signal.aborted) return;
+  let timer: NodeJS.Timeout | undefined;
+  let wake: (() => void) | undefined;
+  const stop = (): void => {
+    clearTimeout(timer);
+    wake?.();
+  };
+  // One listener for the whole loop: a node has tens of loops, and one for each beat would be most of what a beat costs.
+  signal.addEventListener("abort", stop, { once: true });
+  for (;;) {
+    const now = monotonicSeconds();
+    const wait = Math.max(0, nextBeat(schedule, now) - now) * 1000;
+    await new Promise<void>((resolve) => {
+      wake = resolve;
+      timer = setTimeout(resolve, wait);
+    });
+    if (isAborted(signal)) return;
     await run();
+    if (isAborted(signal)) return;
   }
 }
+
+/** A call, because the compiler takes the property for unchanged over an `await`. */
+const isAborted = (signal: AbortSignal): boolean => signal.aborted;
 
 /** The first beat strictly after `now`. */
 export function nextBeat({ period, phase, origin }: Schedule, now: number): number {

@@ -25,11 +25,11 @@ export function createSpanSummary(): SpanSummary {
       const key = poolKey(half);
       const pool = pools.get(key) ?? new Map<DistributionName, SketchBuilder>();
       pools.set(key, pool);
-      for (const { name, value, weight } of measures(half)) {
-        const sketch = pool.get(name) ?? createSketch();
-        pool.set(name, sketch);
+      measure(half, (name, value, weight) => {
+        let sketch = pool.get(name);
+        if (sketch === undefined) pool.set(name, (sketch = createSketch()));
         sketch.add(value, weight * requests);
-      }
+      });
     },
     drain() {
       const out = new Map<string, PoolSpans>();
@@ -47,27 +47,20 @@ export function createSpanSummary(): SpanSummary {
   };
 }
 
-interface Measure {
-  readonly name: DistributionName;
-  readonly value: number;
-  readonly weight: number;
-}
-
 /**
  * What one half measures. A span carries the request's mean inter-token latency only, weighted here by its tokens so that
  * the pool's mean is per token, as the engines' histograms have it; within one request the spread is not visible.
  * A prefill engine emits one token, so it has no inter-token latency, and its output length says nothing.
  */
-function* measures(half: RequestHalf): Generator<Measure> {
-  const once = (name: DistributionName, value: number): Measure => ({ name, value, weight: 1 });
-  yield once("e2e", Math.max(0, half.end - half.start));
-  if (half.firstToken !== undefined) yield once("ttft", half.firstToken);
-  if (half.queue !== undefined) yield once("queue", half.queue);
-  if (half.prefill !== undefined) yield once("prefill", half.prefill);
-  if (half.kvTransfer !== undefined) yield once("kvTransfer", half.kvTransfer);
-  if (half.promptTokens !== undefined) yield once("isl", half.promptTokens);
+function measure(half: RequestHalf, add: (name: DistributionName, value: number, weight: number) => void): void {
+  add("e2e", Math.max(0, half.end - half.start), 1);
+  if (half.firstToken !== undefined) add("ttft", half.firstToken, 1);
+  if (half.queue !== undefined) add("queue", half.queue, 1);
+  if (half.prefill !== undefined) add("prefill", half.prefill, 1);
+  if (half.kvTransfer !== undefined) add("kvTransfer", half.kvTransfer, 1);
+  if (half.promptTokens !== undefined) add("isl", half.promptTokens, 1);
   if (half.role === "prefill" || half.outputTokens === undefined) return;
-  yield once("osl", half.outputTokens);
+  add("osl", half.outputTokens, 1);
   const gaps = half.outputTokens - 1;
-  if (half.decode !== undefined && gaps >= 1) yield { name: "itl", value: half.decode / gaps, weight: gaps };
+  if (half.decode !== undefined && gaps >= 1) add("itl", half.decode / gaps, gaps);
 }

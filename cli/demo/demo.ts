@@ -75,7 +75,7 @@ function bundle(): string {
 /** How long to wait for the agents before the fleet starts all the same. */
 const AGENTS_UP = 20;
 /** Agents run beside serving: a small young generation and one collector thread keep them small (docs/agent.md). */
-const AGENT_FLAGS = ["--max-semi-space-size=4", "--single-threaded-gc"];
+const AGENT_FLAGS = ["--max-semi-space-size=4", "--single-threaded-gc", "--v8-pool-size=1"];
 
 interface Starting {
   readonly parts: Supervised[];

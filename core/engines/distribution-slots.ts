@@ -5,6 +5,7 @@ import type { Problem } from "../exposition/problems.ts";
 import type { Labels } from "../exposition/series.ts";
 import type { DistributionName } from "./canonical.ts";
 import { satisfies, toBase, type Dialect, type DistributionRule, type Term } from "./dialect.ts";
+import { type ByKey, createByKey, createRoom, type Room } from "./by-key.ts";
 import { createLeaf, identityOf, justLost, rankOf, setLeaf, type Leaf } from "./leaf.ts";
 import type { Slots, Store } from "./slots.ts";
 
@@ -15,6 +16,8 @@ export interface Histograms {
 
 export interface DistributionSlots {
   readonly all: readonly Slots[];
+  /** Whether a label set or a bound was turned away since this was last asked, because so many are held already. */
+  turnedAway(): boolean;
   collect(generation: number): Histograms;
 }
 
@@ -32,9 +35,11 @@ interface Group {
 }
 
 export function createDistributionSlots(dialect: Dialect): DistributionSlots {
-  const rules = dialect.distributions.map((rule) => createHistogram(rule, dialect));
+  const room = createRoom();
+  const rules = dialect.distributions.map((rule) => createHistogram(rule, dialect, room));
   return {
     all: rules,
+    turnedAway: room.turnedAway,
     collect(generation) {
       const distributions: Partial<Record<DistributionName, BucketDistribution>> = {};
       const problems: Problem[] = [];
@@ -52,37 +57,44 @@ interface Histogram extends Slots {
   value(generation: number, problems: Problem[]): BucketDistribution | undefined;
 }
 
-function createHistogram(rule: DistributionRule, dialect: Dialect): Histogram {
-  const alternatives = rule.from.map((term) => ({ term, groups: new Map<string, Group>() }));
+function createHistogram(rule: DistributionRule, dialect: Dialect, room: Room): Histogram {
+  const alternatives = rule.from.map((term) => ({ term, groups: createByKey(MAX_GROUPS, newGroup, room) }));
   return {
     name: rule.name,
     series: rule.from.flatMap((term) => PARTS.map((part) => `${term.series}${part}`)),
-    resolve: (name, labels) => alternatives.flatMap(({ term, groups }) => resolvePart(term, groups, name, labels, dialect)),
+    resolve: (name, labels) => alternatives.flatMap(({ term, groups }) => resolvePart(term, groups, name, labels, dialect, room)),
     value(generation, problems) {
+      // Which alternatives are looked at, and what is wrong with them, follows from this page alone; what the page before had decides only
+      // whether the value can be believed.
+      let believed = true;
       for (const { term, groups } of alternatives) {
-        const merged = mergeGroups(term, groups.values(), generation, problems);
-        if (merged === "lost") return undefined;
-        if (merged !== undefined) return merged;
+        const { lost, problem, merged } = mergeGroups(groups.inOrder, generation);
+        believed &&= !lost;
+        if (problem !== undefined) {
+          problems.push({ line: 0, column: 0, code: "histogram", message: `${term.series}: ${problem}` });
+          return undefined;
+        }
+        if (merged !== undefined) return believed ? merged : undefined;
       }
       return undefined;
     },
   };
 }
 
-function resolvePart(term: Term, groups: Map<string, Group>, name: string, labels: Labels, dialect: Dialect): Store[] {
+function resolvePart(term: Term, groups: ByKey<Group>, name: string, labels: Labels, dialect: Dialect, room: Room): Store[] {
   if (!name.startsWith(term.series) || !satisfies(labels, term.where) || !satisfies(labels, dialect.everywhere)) return [];
   const part = name.slice(term.series.length);
   if (!PARTS.includes(part)) return [];
-  const group = groupFor(groups, identityOf(labels, [...dialect.rankLabels, "le"]));
+  const group = groups.at(identityOf(labels, [...dialect.rankLabels, "le"]));
   if (group === undefined) return [];
   const rank = rankOf(labels, dialect.rankLabels);
-  const leaf = part === "_bucket" ? bucketLeaf(group, labels.get("le"), term) : part === "_sum" ? group.sum : group.count;
+  const leaf = part === "_bucket" ? bucketLeaf(group, labels.get("le"), term, room) : part === "_sum" ? group.sum : group.count;
   if (leaf === undefined) return [];
   const unit = part === "_sum" ? term.unit : undefined;
   return [(generation, value) => setLeaf(leaf, generation, rank, toBase(value, unit))];
 }
 
-function bucketLeaf(group: Group, text: string | undefined, term: Term): Leaf | undefined {
+function bucketLeaf(group: Group, text: string | undefined, term: Term, room: Room): Leaf | undefined {
   const bound = text === "+Inf" ? Number.POSITIVE_INFINITY : Number.parseFloat(text ?? "");
   if (Number.isNaN(bound)) return undefined;
   const le = toBase(bound, term.unit);
@@ -91,43 +103,42 @@ function bucketLeaf(group: Group, text: string | undefined, term: Term): Leaf | 
   while (at > 0 && (group.buckets[at - 1]?.le ?? 0) > le) at--;
   const known = group.buckets[at - 1];
   if (known?.le === le) return known.leaf;
-  if (group.buckets.length > MAX_BOUNDS) return undefined;
+  if (group.buckets.length > MAX_BOUNDS) {
+    room.turnAway();
+    return undefined;
+  }
   const leaf = createLeaf();
   group.buckets.splice(at, 0, { le, leaf });
   return leaf;
 }
 
-/** Undefined when no group is on the page; "lost" when one is not whole: the total of the others would look like a restart. */
-function mergeGroups(
-  term: Term,
-  groups: Iterable<Group>,
-  generation: number,
-  problems: Problem[],
-): BucketDistribution | "lost" | undefined {
+interface Merged {
+  /** A series that was there a read ago is not now: the total of the others would look like a restart. */
+  readonly lost: boolean;
+  /** What is wrong with a group that is on the page: half a histogram is a wrong one. Of several, the first in alphabetical order. */
+  readonly problem: string | undefined;
+  /** Undefined when no group is on the page. */
+  readonly merged: BucketDistribution | undefined;
+}
+
+function mergeGroups(groups: Iterable<Group>, generation: number): Merged {
   let merged: BucketDistribution | undefined;
+  let problem: string | undefined;
+  let lost = false;
   for (const group of groups) {
-    if (justLost(group.sum, generation) || justLost(group.count, generation)) return "lost";
+    lost ||= justLost(group.sum, generation) || justLost(group.count, generation);
     const buckets: { le: number; cumulative: number }[] = [];
     for (const { le, leaf } of group.buckets) {
-      if (justLost(leaf, generation)) return "lost";
+      lost ||= justLost(leaf, generation);
       if (leaf.generation === generation) buckets.push({ le, cumulative: leaf.value });
     }
     if (buckets.length === 0) continue;
     const valueOf = (leaf: Leaf): number | undefined => (leaf.generation === generation ? leaf.value : undefined);
     const built = assembleHistogram({ buckets, sum: valueOf(group.sum), count: valueOf(group.count) });
-    if (!built.ok) {
-      problems.push({ line: 0, column: 0, code: "histogram", message: `${term.series}: ${built.error}` });
-      return "lost";
-    }
-    merged = merged === undefined ? built.value : mergeBuckets(merged, built.value);
+    if (!built.ok) problem = problem === undefined || built.error < problem ? built.error : problem;
+    else merged = merged === undefined ? built.value : mergeBuckets(merged, built.value);
   }
-  return merged;
+  return { lost, problem, merged };
 }
 
-function groupFor(groups: Map<string, Group>, key: string): Group | undefined {
-  const known = groups.get(key);
-  if (known !== undefined || groups.size >= MAX_GROUPS) return known;
-  const group: Group = { buckets: [], sum: createLeaf(), count: createLeaf() };
-  groups.set(key, group);
-  return group;
-}
+const newGroup = (): Group => ({ buckets: [], sum: createLeaf(), count: createLeaf() });

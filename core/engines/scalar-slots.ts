@@ -1,6 +1,7 @@
 import type { Labels } from "../exposition/series.ts";
 import type { CounterName, GaugeName } from "./canonical.ts";
 import { satisfies, toBase, type Dialect, type LabelGaugeRule, type ScalarRule, type Term, type Where } from "./dialect.ts";
+import { type ByKey, createByKey, createRoom, type Room } from "./by-key.ts";
 import { createLeaf, identityOf, present, rankOf, setLeaf, type Leaf } from "./leaf.ts";
 import type { Slots, Store } from "./slots.ts";
 
@@ -12,6 +13,8 @@ export interface Scalars {
 
 export interface ScalarSlots {
   readonly all: readonly Slots[];
+  /** Whether a label set was turned away since this was last asked, because so many are held already. */
+  turnedAway(): boolean;
   collect(generation: number): Scalars;
 }
 
@@ -19,13 +22,15 @@ export interface ScalarSlots {
 const MAX_LEAVES = 4096;
 
 export function createScalarSlots(dialect: Dialect): ScalarSlots {
-  const counters = dialect.counters.map((rule) => createScalar(rule, dialect));
-  const gauges = dialect.gauges.map((rule) => createScalar(rule, dialect));
-  const labelGauges = dialect.labelGauges.map((rule) => createLabelGauge(rule));
-  const start = createScalar({ name: "start", from: [[{ series: "process_start_time_seconds" }]] }, dialect);
+  const room = createRoom();
+  const counters = dialect.counters.map((rule) => createScalar(rule, dialect, room));
+  const gauges = dialect.gauges.map((rule) => createScalar(rule, dialect, room));
+  const labelGauges = dialect.labelGauges.map((rule) => createLabelGauge(rule, room));
+  const start = createScalar({ name: "start", from: [[{ series: "process_start_time_seconds" }]] }, dialect, room);
   const all = [...counters, ...gauges, ...labelGauges, start];
   return {
     all,
+    turnedAway: room.turnedAway,
     collect(generation) {
       const values: { counters: Partial<Record<CounterName, number>>; gauges: Partial<Record<GaugeName, number>> } = {
         counters: {},
@@ -58,13 +63,14 @@ interface Scalar<Name> extends Slots {
 /** One series of an alternative, its label sets apart. */
 interface TermLeaves {
   readonly term: Term;
-  readonly leaves: Map<string, Leaf>;
+  readonly leaves: ByKey<Leaf>;
 }
 
-function createScalar<Name>(rule: ScalarRule<Name>, dialect: Dialect): Scalar<Name> {
-  const alternatives = rule.from.map((terms): TermLeaves[] => terms.map((term) => ({ term, leaves: new Map() })));
+function createScalar<Name>(rule: ScalarRule<Name>, dialect: Dialect, room: Room): Scalar<Name> {
+  const leaves = (): ByKey<Leaf> => createByKey(MAX_LEAVES, createLeaf, room);
+  const alternatives = rule.from.map((terms): TermLeaves[] => terms.map((term) => ({ term, leaves: leaves() })));
   const from = rule.times?.map((term) => [term]);
-  const factor = from === undefined ? undefined : createScalar({ name: "times", over: "mean", from }, dialect);
+  const factor = from === undefined ? undefined : createScalar({ name: "times", over: "mean", from }, dialect, room);
   return {
     name: rule.name,
     series: [...rule.from.flatMap((terms) => terms.map((term) => term.series)), ...(factor?.series ?? [])],
@@ -86,8 +92,8 @@ function createScalar<Name>(rule: ScalarRule<Name>, dialect: Dialect): Scalar<Na
   };
 }
 
-function storeFor(leaves: Map<string, Leaf>, term: Term, labels: Labels, rankLabels: readonly string[]): Store[] {
-  const leaf = leafFor(leaves, identityOf(labels, rankLabels));
+function storeFor(leaves: ByKey<Leaf>, term: Term, labels: Labels, rankLabels: readonly string[]): Store[] {
+  const leaf = leaves.at(identityOf(labels, rankLabels));
   if (leaf === undefined) return [];
   const rank = rankOf(labels, rankLabels);
   return [(generation, value) => setLeaf(leaf, generation, rank, toBase(value, term.unit))];
@@ -101,7 +107,7 @@ function whole(alternative: readonly TermLeaves[], generation: number): number[]
   const all: number[] = [];
   let complete = true;
   for (const { term, leaves } of alternative) {
-    const values = present(leaves.values(), generation);
+    const values = present(leaves.inOrder, generation);
     if (values === undefined) return "lost";
     complete &&= values.length > 0 || term.optional === true;
     all.push(...values);
@@ -123,19 +129,19 @@ function scaled(value: number | undefined, factor: Scalar<string> | undefined, g
   return times === undefined ? undefined : value * times;
 }
 
-function createLabelGauge(rule: LabelGaugeRule): Scalar<GaugeName> {
-  const leaves = new Map<string, Leaf>();
+function createLabelGauge(rule: LabelGaugeRule, room: Room): Scalar<GaugeName> {
+  const leaves = createByKey(MAX_LEAVES, createLeaf, room);
   const series = rule.from.map((term) => term.series);
   return {
     name: rule.name,
     series,
     resolve(_, labels) {
       const value = firstProduct(rule, labels);
-      const leaf = value === undefined ? undefined : leafFor(leaves, labels.get("engine") ?? "");
+      const leaf = value === undefined ? undefined : leaves.at(labels.get("engine") ?? "");
       return value === undefined || leaf === undefined ? [] : [(generation) => setLeaf(leaf, generation, 0, value)];
     },
     value(generation) {
-      const values = present(leaves.values(), generation);
+      const values = present(leaves.inOrder, generation);
       return values === undefined || values.length === 0 ? undefined : combine(values, undefined);
     },
   };
@@ -152,11 +158,3 @@ function firstProduct(rule: LabelGaugeRule, labels: Labels): number | undefined 
 
 const wants = (term: Term, name: string, labels: Labels, everywhere: Where | undefined): boolean =>
   term.series === name && satisfies(labels, term.where) && satisfies(labels, everywhere);
-
-function leafFor(leaves: Map<string, Leaf>, key: string): Leaf | undefined {
-  const known = leaves.get(key);
-  if (known !== undefined || leaves.size >= MAX_LEAVES) return known;
-  const leaf = createLeaf();
-  leaves.set(key, leaf);
-  return leaf;
-}

@@ -50,15 +50,23 @@ export function createHalfAssembler(maxPending = 20_000): HalfAssembler {
     add(batch) {
       // Stages first: within a batch the order of a tree is not promised.
       for (const resource of batch.resources) for (const span of resource.spans) stages.hold(span);
-      return batch.resources.flatMap((resource) => resource.spans.flatMap((span) => attach(read(span), resource)));
+      const halves: SpanHalf[] = [];
+      for (const resource of batch.resources) {
+        for (const span of resource.spans) {
+          const facts = read(span);
+          if (facts !== undefined) halves.push(attach(facts, resource));
+        }
+      }
+      return halves;
     },
     pending: stages.pending,
     dropped: stages.dropped,
   };
 }
 
-function attach(facts: SpanFacts | undefined, resource: ResourceSpans): SpanHalf[] {
-  if (facts === undefined) return [];
-  const { service, instance } = resource;
-  return [{ ...facts, ...(service === undefined ? {} : { service }), ...(instance === undefined ? {} : { instance }) }];
+/** In place: the facts were made for this half alone. */
+function attach(facts: { -readonly [K in keyof SpanHalf]: SpanHalf[K] }, { service, instance }: ResourceSpans): SpanHalf {
+  if (service !== undefined) facts.service = service;
+  if (instance !== undefined) facts.instance = instance;
+  return facts;
 }

@@ -1,7 +1,9 @@
 import type { Span } from "./trace.ts";
 
+export const numberAttribute = (span: Span, ...keys: readonly string[]): number | undefined => firstNumber(span, keys);
+
 /** A number ≥ 0 from the first attribute that has one. Rust tracing fields arrive as text. */
-export function numberAttribute(span: Span, ...keys: readonly string[]): number | undefined {
+export function firstNumber(span: Span, keys: readonly string[]): number | undefined {
   for (const key of keys) {
     const raw = span.attributes.get(key);
     const value = typeof raw === "string" && raw !== "" ? Number(raw) : raw;

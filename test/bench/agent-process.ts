@@ -1,102 +1,109 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { median } from "./cpu.ts";
+import { hasCompiler } from "../agent/gpu/fake-driver.ts";
+import { type AgentFigures, figures } from "./agent-figures.ts";
 import { type NodeCounts, startBusyNode } from "./busy-node.ts";
-
-export interface AgentFigures {
-  readonly seconds: number;
-  /** CPU time ÷ wall time, of one core, after the first ten seconds or the first third. */
-  readonly cpuShare: number;
-  /** Highest share of any ten seconds after that. */
-  readonly cpuShareWorst: number;
-  readonly rssMaxMiB: number;
-  /** Median of the last quarter − median of the second quarter: what a leak would show. */
-  readonly rssGrowthMiB: number;
-  readonly counts: NodeCounts;
-}
+import { type BusyGpus, startBusyGpus } from "./busy-gpus.ts";
+import { type Cost, costOf } from "./process-cost.ts";
 
 /** What docs/agent.md tells to start agents with. */
-export const NODE_FLAGS = ["--max-semi-space-size=4", "--single-threaded-gc"] as const;
+export const NODE_FLAGS = ["--max-semi-space-size=4", "--single-threaded-gc", "--v8-pool-size=1"] as const;
 const PROGRAM = fileURLToPath(new URL("../../dist/fulcrum.mjs", import.meta.url));
 
-/** One agent as its own process on a busy node: 8 engines, 8 GPUs, 200 spans a second, at 1 Hz; read from outside, out of /proc. */
+export interface MeasuredAgent extends AgentFigures {
+  readonly counts: NodeCounts;
+  /** Sample lines of the agent's own page, at its first scrape and at its last. */
+  readonly series: { readonly first: number; readonly last: number };
+  /** What the GPUs were read from: NVML in its own process, or a page where no compiler could make the driver. */
+  readonly gpus: "nvml" | "page";
+}
+
+/**
+ * One agent as its own process on a busy node: 8 engines, 8 GPUs, 200 spans a second, at 1 Hz; read from outside, out of /proc. Engines, exporters
+ * and scaler are this process, whose cost does not count; the NVML process is the agent's child, and does. Its page is scraped as Prometheus does.
+ */
 export async function measureAgent(
   seconds: number,
   flags: readonly string[] = NODE_FLAGS,
   more: readonly string[] = [],
-): Promise<AgentFigures> {
-  const node = await startBusyNode({ engines: 8, gpus: 8, spansPerSecond: 200 });
+): Promise<MeasuredAgent> {
+  const gpus = hasCompiler ? await startBusyGpus(8) : undefined;
+  const node = await startBusyNode({ engines: 8, gpuPages: gpus === undefined ? 8 : 0, spansPerSecond: 200 });
   const directory = mkdtempSync(join(tmpdir(), "fulcrum-bench-"));
   const targets = join(directory, "targets.json");
   writeFileSync(targets, JSON.stringify(node.targets));
   const ports = ["--port", "0", "--otlp-http-port", "0", "--otlp-grpc-port", "0"];
-  const args = ["agent", "--node", "node-a", "--targets", targets, "--scaler-url", node.scalerUrl, ...ports, ...more];
+  const args = ["agent", "--node", "node-a", "--targets", targets, "--scaler-url", node.scalerUrl, ...ports, ...readerArgs(gpus), ...more];
   const agent = spawn(process.execPath, [...flags, PROGRAM, ...args], { stdio: ["ignore", "ignore", "pipe"] });
   const ended = new Promise((resolve) => agent.once("exit", resolve));
   try {
-    node.sendSpans(await listening(agent));
+    const ports = await listening(agent);
+    node.sendSpans(ports);
+    const pages = scrapePages(`http://127.0.0.1:${ports.metrics}/metrics`, Math.min(15, seconds / 3));
     const samples = await watch(agent, seconds);
+    const series = await pages.stop();
     agent.kill("SIGTERM");
     await ended;
-    return { ...figures(samples), counts: { ...node.counts } };
+    return { ...figures(samples), counts: { ...node.counts }, series, gpus: gpus === undefined ? "page" : "nvml" };
   } finally {
     agent.kill("SIGKILL");
+    gpus?.stop();
     await node.close();
     rmSync(directory, { recursive: true, force: true });
   }
 }
 
+const readerArgs = (gpus: BusyGpus | undefined): readonly string[] =>
+  gpus === undefined ? ["--gpu-reader", "dcgm-exporter"] : ["--gpu-reader", "nvml", "--nvml-library", gpus.library];
+
+interface Ports {
+  readonly metrics: number;
+  readonly http: number;
+  readonly grpc: number;
+}
+
 /** The ports out of the agent's own log line. */
-function listening(agent: ChildProcess): Promise<{ readonly http: number; readonly grpc: number }> {
+function listening(agent: ChildProcess): Promise<Ports> {
   return new Promise((resolve, reject) => {
     agent.once("exit", (code) => reject(new Error(`the agent ended with ${code ?? "a signal"} (is dist built?)`)));
     if (agent.stderr === null) return;
     createInterface(agent.stderr).on("line", (line) => {
-      const found = /"otlpHttp":(\d+),"otlpGrpc":(\d+)/.exec(line);
-      if (found !== null) resolve({ http: Number(found[1]), grpc: Number(found[2]) });
+      const found = /"metrics":(\d+),"otlpHttp":(\d+),"otlpGrpc":(\d+)/.exec(line);
+      if (found !== null) resolve({ metrics: Number(found[1]), http: Number(found[2]), grpc: Number(found[3]) });
     });
   });
 }
 
-interface Sample {
-  readonly at: number;
-  readonly cpu: number;
-  readonly rss: number;
-}
-
-/** USER_HZ and the page size of every Linux that Node runs on in practice; `getconf` would say the same. */
-const TICKS = 100;
-const PAGE_MIB = 4096 / 1024 / 1024;
-
-async function watch(agent: ChildProcess, seconds: number): Promise<Sample[]> {
-  const samples: Sample[] = [];
+async function watch(agent: ChildProcess, seconds: number): Promise<Cost[]> {
+  const samples: Cost[] = [];
   const end = performance.now() + seconds * 1000;
   while (performance.now() < end && agent.exitCode === null) {
     await new Promise((resolve) => setTimeout(resolve, 1000));
-    const stat = readFileSync(`/proc/${agent.pid}/stat`, "utf8");
-    // Behind the command in parentheses; utime and stime are fields 14 and 15 of the whole line.
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    const rss = Number(readFileSync(`/proc/${agent.pid}/statm`, "utf8").split(" ")[1]) * PAGE_MIB;
-    samples.push({ at: performance.now() / 1000, cpu: (Number(fields[11]) + Number(fields[12])) / TICKS, rss });
+    if (agent.pid !== undefined) samples.push(costOf(agent.pid));
   }
   return samples;
 }
 
-function figures(samples: readonly Sample[]): Omit<AgentFigures, "counts"> {
-  const steady = samples.slice(Math.min(10, Math.floor(samples.length / 3)));
-  const share = (from: Sample | undefined, to: Sample | undefined): number =>
-    from === undefined || to === undefined || to === from ? 0 : (to.cpu - from.cpu) / (to.at - from.at);
-  const windows = steady.slice(10).map((sample, i) => share(steady[i], sample));
-  const quarter = (n: number): number => median(samples.slice((samples.length * n) / 4, (samples.length * (n + 1)) / 4).map((s) => s.rss));
+/** Every so many seconds, and once more when stopped. */
+function scrapePages(url: string, every: number): { stop(): Promise<{ readonly first: number; readonly last: number }> } {
+  const lines: number[] = [];
+  const scrape = async (): Promise<void> => {
+    const page = await (await fetch(url)).text();
+    lines.push(page.split("\n").filter((line) => line !== "" && !line.startsWith("#")).length);
+  };
+  let last = Promise.resolve();
+  const timer = setInterval(() => {
+    last = last.then(scrape);
+  }, every * 1000);
   return {
-    seconds: samples.length,
-    cpuShare: share(steady[0], steady.at(-1)),
-    cpuShareWorst: Math.max(0, ...windows),
-    rssMaxMiB: Math.max(0, ...samples.map((s) => s.rss)),
-    rssGrowthMiB: quarter(3) - quarter(1),
+    async stop() {
+      clearInterval(timer);
+      await last.then(scrape);
+      return { first: lines[0] ?? 0, last: lines.at(-1) ?? 0 };
+    },
   };
 }

@@ -31,12 +31,13 @@ const EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 /** Everything an agent sees on a node: engines and GPU pages to scrape, spans that come in (half over gRPC), a scaler that acknowledges. */
 export async function startBusyNode(options: {
   readonly engines: number;
-  readonly gpus: number;
+  /** GPUs of a dcgm-exporter page; 0 = no page. */
+  readonly gpuPages: number;
   readonly spansPerSecond: number;
 }): Promise<BusyNode> {
   const counts: NodeCounts = { pages: 0, spansSent: 0, spansRefused: 0, reports: 0, spansReported: 0, enginesUp: 0, gpus: 0 };
   const engines = Array.from({ length: options.engines }, enginePage);
-  const gpus = gpuPage(options.gpus);
+  const gpus = gpuPage(options.gpuPages);
   const pages = createServer((request, response) => {
     counts.pages++;
     const engine = engines[Number((request.url ?? "").split("/")[2])];
@@ -61,7 +62,7 @@ export async function startBusyNode(options: {
         ...{ url: `${base}/engine/${i}/metrics`, namespace: "serving", pod: `decode-${i}`, pool: i % 2 === 0 ? "decode" : "prefill" },
         ...{ role: i % 2 === 0 ? "decode" : "prefill", model: "m", engine: "vllm", phase: "ready", startedAt: 1_795_000_000 },
       })),
-      gpus: [{ url: `${base}/gpus/metrics` }],
+      gpus: options.gpuPages > 0 ? [{ url: `${base}/gpus/metrics` }] : [],
     },
     sendSpans(ports) {
       client = new Client(`127.0.0.1:${ports.grpc}`, credentials.createInsecure());

@@ -86,8 +86,9 @@ describe("a report as a message", () => {
     expect(new TextEncoder().encode(message.value.text).byteLength).toBeLessThanOrEqual(LIMITS.message);
   });
 
-  it("is not made of what the scaler would refuse", () => {
-    expect(toMessage({ ...report, interval: Number.NaN })).toEqual({ ok: false, error: expect.stringMatching(/^interval: /) as string });
+  it("that does not fit even so is an error", () => {
+    const sources = Array.from({ length: 5000 }, () => ({ source: "engine" as const, target: "t", up: false, error: "€".repeat(500) }));
+    expect(toMessage({ ...report, sources })).toEqual({ ok: false, error: expect.stringMatching(/do not fit one message/) as string });
   });
 });
 
