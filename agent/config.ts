@@ -22,6 +22,8 @@ export const agentSettingsSchema = z
     discovery: z.enum(["off", "kubernetes"], { error: 'not a way to discover; write "kubernetes" or "off"' }).default("off"),
     /** Address of the API server; by default the one that Kubernetes tells its containers. */
     kubeApi: z.url({ protocol: /^https?$/, error: "not an http or https address" }).optional(),
+    /** The kubelet's PodResources socket, which tells which pod was given which GPU; "off" does not ask. Without the folder nobody is asked. */
+    podResources: z.string().min(1).default("/var/lib/kubelet/pod-resources/kubelet.sock"),
     /** Folder of the ServiceAccount's `token` and `ca.crt`, read anew for each request. */
     serviceAccount: z.string().min(1).default("/var/run/secrets/kubernetes.io/serviceaccount"),
     scalerUrl: z

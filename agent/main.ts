@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { SourceReport } from "../wire/messages.ts";
 import type { AgentSettings } from "./config.ts";
 import { followTargetSources } from "./discover/follow.ts";
+import { createPodDevices } from "./discover/pod-devices.ts";
 import { createGpus } from "./gpu/gpus.ts";
 import { createHostReader } from "./host.ts";
 import { type Link, createLink } from "./link.ts";
@@ -69,6 +70,7 @@ export async function runAgent(
   const gpus = createGpus({
     ...{ settings, watchlist, now, origin, scraped: telemetry.scrapes.scraped, restarted: metrics.gpuReaderRestarted, onBug },
   });
+  const podDevices = createPodDevices({ settings, now, origin, onBug });
   const hostReader = createHostReader(now);
   const targets = followTargetSources({
     ...{ settings, signal: running, log, now, random: Math.random, onTargets: watchlist.follow },
@@ -100,9 +102,11 @@ export async function runAgent(
     ...{ node, boot, now, watchlist, intake, metrics, reportsDropped, onBug },
     host: hostReader.latest,
     gpus: gpus.readers,
+    holders: podDevices.holders,
     childCost: gpus.takeCost,
     otherSources: (at) => [
       ...targets.sources(at),
+      ...podDevices.sources(at),
       sourceReport("host", node, hostReader.health(), at),
       ...otlpSources(receivers, intake.lastBatch(), at),
       ...downstreamSource(settings.downstreamOtlp, forward, at),
@@ -110,7 +114,7 @@ export async function runAgent(
     send: link.send,
   });
   const linkStop = new AbortController();
-  const loops = [following, link.run(linkStop.signal), hostReader.run(running), gpus.run(running)];
+  const loops = [following, link.run(linkStop.signal), hostReader.run(running), gpus.run(running), podDevices.run(running)];
   // The report closes each period; scrapes happen in its first half.
   await everyBeat({ period, phase: 0, origin }, running, report);
 

@@ -1,3 +1,4 @@
+import type { GpuHolders } from "../core/kubelet/gpu-holders.ts";
 import { type NodeReport, PROTOCOL_VERSION, type SourceReport } from "../wire/messages.ts";
 import type { GpuReader } from "./gpu/reader.ts";
 import type { AgentMetrics } from "./metrics.ts";
@@ -19,6 +20,8 @@ export interface ReporterOptions {
   readonly host: () => NodeReport["host"];
   /** The readers that speak for the node's GPUs. */
   readonly gpus: () => readonly GpuReader[];
+  /** Who was given which GPU, as far as the kubelet tells. */
+  readonly holders: () => GpuHolders;
   /** What child processes cost since the last call. */
   readonly childCost: () => { readonly cpuSeconds: number; readonly privateBytes: number };
   readonly metrics: AgentMetrics;
@@ -59,7 +62,7 @@ export function createReporter(options: ReporterOptions): () => void {
         spans.pools,
         now,
       ),
-      gpus: gpuReports(gpus, watchlist.targets(), now),
+      gpus: gpuReports(gpus, watchlist.targets(), now, options.holders()),
       requests: [...spans.requests],
       requestsDropped: spans.requestsDropped,
       sources: [

@@ -1,10 +1,25 @@
+import { existsSync } from "node:fs";
+import { dirname } from "node:path";
 import type { Merged } from "../../core/discover/merge.ts";
 import type { TargetsFile } from "../../core/targets.ts";
 import type { AgentSettings } from "../config.ts";
 import { kubeAccess } from "./kube-access.ts";
 import { createKubeApi } from "./kube-api.ts";
+import { createKubelet } from "./kubelet.ts";
 import { type NodePods, watchPods } from "./pod-watch.ts";
 import { targetsOf } from "./targets.ts";
+
+export type KubeletProbe = { readonly devices: number; readonly pods: number } | { readonly problem: string } | "absent";
+
+/** One list of who was given which device; absent where the folder of the kubelet's socket is. */
+export async function probeKubelet({ podResources: socket }: Pick<AgentSettings, "podResources">): Promise<KubeletProbe> {
+  if (!existsSync(dirname(socket))) return "absent";
+  const kubelet = createKubelet(socket);
+  const answer = await kubelet.list();
+  kubelet.close();
+  if (!answer.ok) return { problem: answer.error };
+  return { devices: answer.value.length, pods: new Set(answer.value.map((a) => `${a.namespace}/${a.pod}`)).size };
+}
 
 export type DiscoveryProbe = { readonly merged: Merged; readonly pods: number } | { readonly problem: string };
 

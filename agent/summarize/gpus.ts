@@ -1,8 +1,10 @@
 import { counterDelta } from "../../core/distributions/delta.ts";
 import type { GpuSample } from "../../core/engines/gpu-page.ts";
 import { FAULT_XIDS } from "../../core/engines/xid.ts";
+import { type GpuHolders, noHolders } from "../../core/kubelet/gpu-holders.ts";
 import type { EngineTarget } from "../../core/targets.ts";
 import { type GpuReport, LIMITS } from "../../wire/messages.ts";
+import { holderOf } from "./gpu-holder.ts";
 
 /** What a GPU did since the last report. */
 export interface GpuEvents {
@@ -112,20 +114,22 @@ export const drainedGpu = (state: GpuState): GpuState => {
 const zeroed = <K>(events: ReadonlyMap<K, number>): Map<K, number> => new Map([...events.keys()].map((kind) => [kind, 0]));
 
 /** GPUs as reported, with the pool of the pod that holds each; an unknown pod keeps its name and has no pool. */
-export function gpuReports(states: Iterable<GpuState>, targets: readonly EngineTarget[], now: number): GpuReport[] {
+export function gpuReports(
+  states: Iterable<GpuState>,
+  targets: readonly EngineTarget[],
+  now: number,
+  holders: GpuHolders = noHolders,
+): GpuReport[] {
   const reports: GpuReport[] = [];
   for (const state of states) {
     if (reports.length >= LIMITS.gpusPerReport) break;
     const { sample } = state;
     const { throttleSeconds } = state.events;
     const xid = [...state.events.xid].filter(([, count]) => count > 0);
-    const holder = targets.find((target) => holds(target, sample));
-    const pod = sample.pod === undefined || sample.pod === "" ? holder?.pod : sample.pod;
     reports.push({
       gpu: sample.gpu,
       uuid: sample.uuid,
-      ...(pod !== undefined && { pod }),
-      ...(holder !== undefined && { pool: holder.pool, role: holder.role }),
+      ...holderOf(sample, targets, holders),
       age: Math.max(0, now - state.at),
       ...figures(sample),
       // Reasons overlap in time; the longest is a lower bound of the time held down, their sum would not be.
@@ -138,12 +142,6 @@ export function gpuReports(states: Iterable<GpuState>, targets: readonly EngineT
   }
   return reports;
 }
-
-/** By the pod's name where the page has it, by the UID of a pod that runs a process there where the driver told. */
-const holds = (target: EngineTarget, { pod, namespace, podUids }: GpuDetail): boolean =>
-  pod === undefined || pod === ""
-    ? target.uid !== undefined && podUids?.includes(target.uid) === true
-    : target.pod === pod && (namespace === undefined || namespace === "" || namespace === target.namespace);
 
 const FIGURES = [
   "smActive",

@@ -4,7 +4,7 @@ import { parseTargets } from "../../agent/config-targets.ts";
 import { readGpuPage } from "../../core/engines/gpu-page.ts";
 import type { TargetsFile } from "../../core/targets.ts";
 import { whyUnreadable } from "../files.ts";
-import { discovered } from "./discovered.ts";
+import { discovered, kubelet } from "./discovered.ts";
 import { engine } from "./engine.ts";
 import { type CodedFinding, type Finding, bad, coded, good, warning } from "./finding.ts";
 import { gpuReader } from "./gpu-reader.ts";
@@ -24,6 +24,7 @@ export async function examine(settings: AgentSettings, nodeVersion: string): Pro
     ...coded("engine", engines.flat()),
     ...coded("gpu-page", pages),
     ...coded("gpu-reader", [await gpuReader(settings, listed.gpus.length)]),
+    ...coded("kubelet", await kubelet(settings)),
     ...coded("port", await ports(settings)),
     ...coded("scaler", await scaler(settings.scalerUrl)),
   ];

@@ -1,5 +1,5 @@
 import type { AgentSettings } from "../../agent/config.ts";
-import { probeDiscovery } from "../../agent/discover/probe.ts";
+import { probeDiscovery, probeKubelet } from "../../agent/discover/probe.ts";
 import type { TargetsFile } from "../../core/targets.ts";
 import { type Finding, bad, good, warning } from "./finding.ts";
 
@@ -39,4 +39,19 @@ export async function discovered(
       ),
     ],
   };
+}
+
+/** Whether the kubelet tells which pod was given which GPU; outside of Kubernetes there is nothing to say. */
+export async function kubelet(settings: AgentSettings): Promise<readonly Finding[]> {
+  const what = `kubelet ${settings.podResources}`;
+  if (settings.podResources === "off") return [good("kubelet", "not asked")];
+  const probe = await probeKubelet(settings);
+  if (probe === "absent") {
+    const instead = "not there; GPUs lead to pods by their processes or by the exporter's labels";
+    return settings.discovery === "off" ? [] : [good(what, instead)];
+  }
+  if ("problem" in probe) {
+    return [warning(what, probe.problem, "run the agent as root, as deploy/components/pod-resources does", "kubelet-unreadable")];
+  }
+  return [good(what, `${probe.devices} devices given to ${probe.pods} pods`)];
 }

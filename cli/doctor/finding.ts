@@ -3,6 +3,8 @@ export const FINDING_CODES = [
   "node-version",
   "targets",
   "targets-empty",
+  "kubelet",
+  "kubelet-unreadable",
   "discovery",
   "discovery-failed",
   "discovery-empty",

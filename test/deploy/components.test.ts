@@ -1,8 +1,9 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join, relative } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
+import { agentSettingsSchema } from "../../agent/config.ts";
 import { parseTargets } from "../../agent/config-targets.ts";
 import { CLOCK_EVENTS_SERIES } from "../../core/engines/gpu-clocks.ts";
 import { parsePolicies } from "../../scaler/policy/load.ts";
@@ -10,6 +11,7 @@ import { subjectOf } from "../../scaler/serve/keda/answer.ts";
 import { component, needs } from "../support/components.ts";
 import { strictProblems, type ScaledObject } from "../support/kube-kinds.ts";
 import { modelProblems, type KubeManifest } from "../support/kube-models.ts";
+import { rightsOf } from "../support/rights.ts";
 import { kustomize, type KubeObject, type Manifests, type Workload } from "../support/manifests.ts";
 
 const kubectl = component("kubectl");
@@ -57,6 +59,7 @@ const ALL = [
   "ha",
   "keda",
   "nvml",
+  "pod-resources",
   "prometheus-operator",
   "targets",
   "tls",
@@ -120,6 +123,24 @@ describe.skipIf(kubectl === undefined)(`deploy/components ${needs("kubectl")}`, 
     expect(env(agent, "NVIDIA_VISIBLE_DEVICES")).toBe("all");
     expect(JSON.stringify(container(agent).resources)).not.toContain("nvidia.com/gpu");
     expect(container(agent).securityContext.privileged).toBeUndefined();
+  });
+
+  it("pod-resources mounts the folder of the kubelet's socket, as root and with nothing more", () => {
+    const m = withComponents("pod-resources");
+    const agent = workload(m, "DaemonSet");
+    const defaults = agentSettingsSchema.parse({ node: "n", discovery: "kubernetes" });
+    const [mount, ...others] = container(agent).volumeMounts;
+    expect([mount, others]).toEqual([{ name: "pod-resources", mountPath: dirname(defaults.podResources), readOnly: true }, []]);
+    expect(spec(agent).volumes).toMatchObject([{ name: "pod-resources", hostPath: { path: dirname(defaults.podResources) } }]);
+    expect(container(agent).securityContext).toMatchObject({
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ["ALL"] },
+    });
+    expect(container(agent).securityContext.privileged).toBeUndefined();
+    expect([spec(agent).hostPID, spec(agent).hostNetwork]).toEqual([undefined, undefined]);
+    expect(named(m, "Namespace", "fulcrum")?.metadata.labels).toMatchObject({ "pod-security.kubernetes.io/enforce": "privileged" });
+    expect([...rightsOf("components/pod-resources/rbac.yaml", "ClusterRole", "Role")]).toEqual(["list resourceslices resource.k8s.io"]);
   });
 
   it("targets brings a file that its agent accepts, where the agent looks for it", () => {

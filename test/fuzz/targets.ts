@@ -7,6 +7,8 @@ import { createGpuPage } from "../../core/engines/gpu-page.ts";
 import { type EngineSample, createEnginePage } from "../../core/engines/page.ts";
 import { parsePage } from "../../core/exposition/parse.ts";
 import { createHalfAssembler } from "../../core/otlp/request-half.ts";
+import { gpuHolders } from "../../core/kubelet/gpu-holders.ts";
+import { decodePodResources } from "../../core/kubelet/pod-resources.ts";
 import { decodeTracesJson } from "../../core/otlp/json.ts";
 import { decodeTraces } from "../../core/otlp/protobuf.ts";
 import { decodeAgentMessage } from "../../wire/codec.ts";
@@ -26,6 +28,12 @@ const PAGES = [
 ].map(fixture);
 const GPUS = fixture("gpu/dcgm-exporter-kops-l4-1.txt");
 const TRACES = fixture("otlp/otlp-vllm-main-2026-08-decode.json");
+
+/** `ns/p` was given `GPU-1` and `GPU-1::2` of `nvidia.com/gpu`, as the kubelet encodes it. */
+const POD_RESOURCES = Buffer.from(
+  "0a3d0a017012026e731a340a0163122f0a0e6e76696469612e636f6d2f67707512054750552d3112084750552d313a3a321a0c0a0208010a0608808080800118011801",
+  "hex",
+);
 
 function holds(condition: boolean, what: string): void {
   if (!condition) throw new Error(what);
@@ -147,6 +155,24 @@ export const TARGETS: readonly FuzzTarget[] = [
         holds(assembler.pending() <= 200, "stages pile up");
       });
     },
+  },
+  {
+    name: "pod resources: any bytes are allocations or an error, and what they hold can be looked up",
+    property: () =>
+      fc.property(
+        fc.oneof(
+          edits.map((changes) => editedBytes(POD_RESOURCES, changes)),
+          fc.uint8Array({ maxLength: 400 }),
+        ),
+        (body) => {
+          const decoded = decodePodResources(body);
+          if (!decoded.ok) return holds(decoded.error !== "", "an error without a word");
+          const holders = gpuHolders(decoded.value, new Map());
+          for (const { device } of decoded.value)
+            if (device.by === "plugin" && /^GPU-[^:]*$/.test(device.id))
+              holds(holders.of({ uuid: device.id, gpu: "" }).length > 0, "a GPU that was given to nobody");
+        },
+      ),
   },
   {
     name: "OTLP JSON: any text is a batch or an error",

@@ -29,6 +29,7 @@ export const KINDS: readonly ServedKind[] = [
   served("v1", "Namespace", "namespaces"),
   served("events.k8s.io/v1", "Event", "events"),
   served("fulcrum.dev/v1alpha1", "ScalingPolicy", "scalingpolicies"),
+  served("resource.k8s.io/v1beta1", "ResourceSlice", "resourceslices"),
   served("apps/v1", "Deployment", "deployments", apps),
   served("apps/v1", "StatefulSet", "statefulsets", apps),
   served("coordination.k8s.io/v1", "Lease", "leases"),
