@@ -49,20 +49,23 @@ export function forecastRate(
 ): { readonly state: ForecastState; readonly rate: number; readonly level: number; readonly by: ForecasterName } {
   const { at, horizon, span } = time;
   if (newLow(s.recent, raw.fast, at)) s = { ...s, recent: [], weight: 0 };
-  const recent = [...s.recent.filter((r) => r.at > at - RECENT), { at, value: raw.fast, now: raw.now }];
+  const recent = s.recent.filter((r) => r.at > at - RECENT);
+  recent.push({ at, value: raw.fast, now: raw.now });
   const l = withoutNoise(raw, recent, span);
   const seen = new Float64Array(recent.length);
   recent.forEach((r, i) => (seen[i] = r.value));
   seen.sort();
   const values = FORECASTERS.map((name) => say(name, l, seen, horizon));
-  const due = s.pending.filter((p) => p.due <= at);
   let { loss, weight } = s;
   const keep = Math.exp(-span / LOSS_TAU);
-  for (const p of due) {
+  for (const p of s.pending) {
+    if (p.due > at) continue;
     loss = loss.map((x, i) => x * keep + (1 - keep) * pinball(l.fast, p.values[i] ?? 0));
     weight = weight * keep + (1 - keep);
   }
-  const pending = [...s.pending.filter((p) => p.due > at), { due: at + horizon, values }].slice(-MAX_PENDING);
+  const pending = s.pending.filter((p) => p.due > at);
+  pending.push({ due: at + horizon, values });
+  if (pending.length > MAX_PENDING) pending.splice(0, pending.length - MAX_PENDING);
   const best = weight < ENOUGH ? FORECASTERS.indexOf("surge") : loss.indexOf(Math.min(...loss));
   const state = { recent, pending, loss, weight };
   const chosen = { level: l.fast, rate: values[best] ?? l.fast, by: FORECASTERS[best] ?? "fast" };
@@ -80,14 +83,26 @@ export function forecastRate(
 
 /** A change point upwards: far above everything of the last minutes, the last moments aside. (At 1.2 bursts of a bursty day pass for one.) */
 function newRecord(recent: ForecastState["recent"], value: number, at: number): boolean {
-  const older = recent.filter((r) => r.at <= at - RECORD_GAP);
-  return older.length > 0 && at - (older[0]?.at ?? at) >= RECORD_SPAN && value > RECORD * Math.max(...older.map((r) => r.value));
+  const { span, most } = past(recent, at);
+  return span >= RECORD_SPAN && value > RECORD * most;
 }
 
 /** The same downwards: far below everything of the last minutes. What was then is another regime, and no peak of it comes back. */
 function newLow(recent: ForecastState["recent"], value: number, at: number): boolean {
-  const older = recent.filter((r) => r.at <= at - RECORD_GAP);
-  return older.length > 0 && at - (older[0]?.at ?? at) >= RECORD_SPAN && value * RECORD < Math.min(...older.map((r) => r.value));
+  const { span, least } = past(recent, at);
+  return span >= RECORD_SPAN && value * RECORD < least;
+}
+
+/** What lies at least RECORD_GAP seconds back: since how many seconds, and between which rates. */
+function past(recent: ForecastState["recent"], at: number): { span: number; least: number; most: number } {
+  let [span, least, most] = [-Infinity, Infinity, -Infinity];
+  for (const r of recent) {
+    if (r.at > at - RECORD_GAP) continue;
+    if (span === -Infinity) span = at - r.at;
+    least = Math.min(least, r.value);
+    most = Math.max(most, r.value);
+  }
+  return { span, least, most };
 }
 
 /** q·(y − f) when the forecast was too low, (1 − q)·(f − y) when it was too high. */

@@ -31,31 +31,36 @@ export function readGauges(latest: readonly Latest[], cluster: readonly PlantRep
 }
 
 function poolGauges(role: PlantRole, latest: readonly Latest[], cluster: readonly PlantReplica[], maxAge: number): PoolGauges {
-  const phases = new Map(cluster.filter((replica) => replica.role === role).map(({ id, phase }) => [id, phase]));
-  const known = latest.flatMap(({ report, age }) =>
-    report.replicas
+  const phases = new Map<number, PlantReplica["phase"]>();
+  let ready = 0;
+  for (const replica of cluster) {
+    if (replica.role !== role) continue;
+    phases.set(replica.id, replica.phase);
+    if (replica.phase === "ready") ready += 1;
+  }
+  const sums = { waiting: 0, running: 0, kvTokens: 0, waitingForKv: 0 };
+  let serving = 0;
+  let freshReady = 0;
+  let oldest = 0;
+  for (const { report, age } of latest) {
+    for (const replica of report.replicas) {
+      const phase = phases.get(replica.id);
       // An engine that is still loading answers no scrape: it is in the report without figures.
-      .filter((replica) => replica.phase !== "starting" && phases.has(replica.id))
-      .map((replica) => ({ replica, age, ready: phases.get(replica.id) === "ready" })),
-  );
-  const fresh = known.filter(({ age }) => age <= maxAge);
-  const ready = [...phases.values()].filter((phase) => phase === "ready").length;
-  const sum = (of: (replica: PlantReplica) => number): number => fresh.reduce((total, { replica }) => total + of(replica), 0);
-  return {
-    sums:
-      fresh.length === 0
-        ? undefined
-        : {
-            waiting: sum((replica) => replica.waiting),
-            running: sum((replica) => replica.running),
-            kvTokens: sum((replica) => replica.kvTokens),
-            waitingForKv: sum((replica) => replica.waitingForKv),
-          },
-    serving: fresh.length,
-    evidence: {
+      if (phase === undefined || replica.phase === "starting") continue;
       // Of the stale ones too: a controller should say how long it has been blind.
-      age: known.reduce((oldest, one) => (one.ready ? Math.max(oldest, one.age) : oldest), 0),
-      coverage: ready === 0 ? 0 : fresh.filter((one) => one.ready).length / ready,
-    },
+      if (phase === "ready") oldest = Math.max(oldest, age);
+      if (age > maxAge) continue;
+      serving += 1;
+      if (phase === "ready") freshReady += 1;
+      sums.waiting += replica.waiting;
+      sums.running += replica.running;
+      sums.kvTokens += replica.kvTokens;
+      sums.waitingForKv += replica.waitingForKv;
+    }
+  }
+  return {
+    sums: serving === 0 ? undefined : sums,
+    serving,
+    evidence: { age: oldest, coverage: ready === 0 ? 0 : freshReady / ready },
   };
 }

@@ -28,18 +28,23 @@ export function summarizeWeighted(
   target?: number,
 ): Summary | undefined {
   const sorted = samples.filter(({ weight }) => weight > 0).sort((a, b) => a.value - b.value);
-  const count = sorted.reduce((sum, { weight }) => sum + weight, 0);
+  let [count, sum, within] = [0, 0, 0];
+  for (const { value, weight } of sorted) {
+    count += weight;
+    sum += value * weight;
+    if (target !== undefined && value <= target) within += weight;
+  }
   if (count === 0) return undefined;
+  // One walk for all quantiles: `seen` is what lies up to and including `index`.
+  let index = 0;
+  let seen = sorted[0]?.weight ?? 0;
   const quantile = (q: number): number => {
-    let seen = 0;
-    for (const { value, weight } of sorted) {
-      seen += weight;
-      if (seen >= q * count) return value;
+    while (seen < q * count && index + 1 < sorted.length) {
+      index += 1;
+      seen += sorted[index]?.weight ?? 0;
     }
-    return sorted.at(-1)?.value ?? 0;
+    return sorted[index]?.value ?? 0;
   };
-  const mean = sorted.reduce((sum, { value, weight }) => sum + value * weight, 0) / count;
-  const base = { count, mean, p50: quantile(0.5), p90: quantile(0.9), p95: quantile(0.95), p99: quantile(0.99) };
-  if (target === undefined) return base;
-  return { ...base, within: sorted.reduce((sum, { value, weight }) => sum + (value <= target ? weight : 0), 0) };
+  const base = { count, mean: sum / count, p50: quantile(0.5), p90: quantile(0.9), p95: quantile(0.95), p99: quantile(0.99) };
+  return target === undefined ? base : { ...base, within };
 }
