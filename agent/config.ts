@@ -65,6 +65,8 @@ export const agentSettingsSchema = z
     nvmlLibrary: z.string().min(1).default(NVML_LIBRARY),
     /** Where the processes of the host are seen, for PID → pod; differs where the host's /proc is mounted elsewhere. */
     procPath: z.string().min(1).default("/proc"),
+    /** Where the host's /sys is seen, for the counters of its network adapters. */
+    sysPath: z.string().min(1).default("/sys"),
     /** The program that reads NVML in a process of its own; by default the one beside this program. */
     nvmlProgram: z.string().min(1).optional(),
     /** A target that takes longer is down for this round. */

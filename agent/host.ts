@@ -2,7 +2,6 @@ import { availableParallelism, loadavg } from "node:os";
 import { mem } from "systeminformation";
 import { type Result, err, ok } from "../core/result.ts";
 import type { NodeReport } from "../wire/messages.ts";
-import { type NetworkBytes, networkRate, readNetDev } from "./host-network.ts";
 import { type Health, down, unknown, up } from "./scrape/health.ts";
 import { everyBeat, monotonicSeconds } from "./scrape/schedule.ts";
 
@@ -18,25 +17,21 @@ export interface HostReader {
 const PERIOD = 5;
 
 /**
- * Memory, load and NIC rates of the node. Of systeminformation only `mem()` is used: it reads /proc/meminfo without a
+ * Memory and load of the node. Of systeminformation only `mem()` is used: it reads /proc/meminfo without a
  * child process, while most of its other calls start several. Whatever it answers as 0 counts as unknown.
  */
 export function createHostReader(now: () => number): HostReader {
   let latest: HostFacts = { cores: availableParallelism() };
   let health: Health = unknown;
-  let network: { bytes: NetworkBytes; at: number } | undefined;
 
   const read = async (): Promise<void> => {
     const at = monotonicSeconds();
-    const [memory, bytes] = await Promise.all([readMemory(), readNetDev()]);
-    const rate = bytes && network ? networkRate(network.bytes, bytes, at - network.at) : undefined;
-    network = bytes && { bytes, at };
+    const memory = await readMemory();
     const [load1] = loadavg();
     latest = {
       cores: availableParallelism(),
       ...(load1 !== undefined && { load1 }),
       ...(memory.ok && memory.value),
-      ...(rate && { receiveBytesPerSecond: rate.receive, transmitBytesPerSecond: rate.transmit }),
     };
     const duration = monotonicSeconds() - at;
     health = memory.ok ? up(now(), duration) : down(health, now(), duration, memory.error);

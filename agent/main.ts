@@ -10,13 +10,14 @@ import { closeServer, listen } from "./listen.ts";
 import type { Log } from "./log.ts";
 import { type AgentMetrics, createAgentMetrics } from "./metrics.ts";
 import { createReadiness } from "./readiness.ts";
+import { createNicReader } from "./nic/reader.ts";
 import { type Receivers, openReceivers } from "./receive/receivers.ts";
 import type { Forwarder } from "./receive/forwarder.ts";
 import { openForwarder, shownAddress } from "./receive/open-forwarder.ts";
 import { createSpanIntake } from "./receive/span-intake.ts";
 import { createReporter } from "./reporter.ts";
 import { createPageFetcher } from "./scrape/fetch.ts";
-import { unknown } from "./scrape/health.ts";
+import { type Health, unknown } from "./scrape/health.ts";
 import { everyBeat, monotonicSeconds } from "./scrape/schedule.ts";
 import { createWatchlist } from "./scrape/watchlist.ts";
 import { createStatusServer } from "./serve.ts";
@@ -72,6 +73,7 @@ export async function runAgent(
   });
   const podDevices = createPodDevices({ settings, now, origin, onBug });
   const hostReader = createHostReader(now);
+  const nics = createNicReader({ sysRoot: settings.sysPath, procRoot: settings.procPath, now, interval: period });
   const targets = followTargetSources({
     ...{ settings, signal: running, log, now, random: Math.random, onTargets: watchlist.follow },
     ...{ unattributed: metrics.podsUnattributed, watchRestarted: metrics.podWatchRestarted },
@@ -99,7 +101,7 @@ export async function runAgent(
   onListening?.(ports);
 
   const report = createReporter({
-    ...{ node, boot, now, watchlist, intake, metrics, reportsDropped, onBug },
+    ...{ node, boot, now, watchlist, intake, metrics, reportsDropped, onBug, nics },
     host: hostReader.latest,
     gpus: gpus.readers,
     holders: podDevices.holders,
@@ -108,13 +110,21 @@ export async function runAgent(
       ...targets.sources(at),
       ...podDevices.sources(at),
       sourceReport("host", node, hostReader.health(), at),
+      ...adapterSource(node, nics.health(), at),
       ...otlpSources(receivers, intake.lastBatch(), at),
       ...downstreamSource(settings.downstreamOtlp, forward, at),
     ],
     send: link.send,
   });
   const linkStop = new AbortController();
-  const loops = [following, link.run(linkStop.signal), hostReader.run(running), gpus.run(running), podDevices.run(running)];
+  const loops = [
+    following,
+    link.run(linkStop.signal),
+    hostReader.run(running),
+    nics.run(running),
+    gpus.run(running),
+    podDevices.run(running),
+  ];
   // The report closes each period; scrapes happen in its first half.
   await everyBeat({ period, phase: 0, origin }, running, report);
 
@@ -168,6 +178,10 @@ async function createForwarding(settings: AgentSettings, metrics: AgentMetrics):
   metrics.watchForwardQueue(forward.queuedBytes);
   return forward;
 }
+
+/** The RDMA ports, on a node that has some. A host's source, because scalers of before know no other kind for it. */
+const adapterSource = (node: string, health: Health | undefined, at: number): SourceReport[] =>
+  health === undefined || health.state === "unknown" ? [] : [sourceReport("host", `${node}/rdma`, health, at)];
 
 /** The downstream collector, once it was tried: one that was sent nothing yet is neither up nor down. */
 function downstreamSource(address: string | undefined, forward: Forwarder | undefined, at: number): SourceReport[] {

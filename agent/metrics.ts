@@ -3,6 +3,7 @@ import type { WatchRestart } from "./discover/pod-watch.ts";
 import { FORWARD_DROP_REASONS, type ForwardDropReason } from "./receive/forwarder.ts";
 import { SPAN_DROP_REASONS, type SpanDropReason, type Transport } from "./receive/span-intake.ts";
 import { createGpuMetrics } from "./metrics-gpus.ts";
+import { createNicMetrics } from "./metrics-nics.ts";
 import { createPoolMetrics } from "./metrics-pools.ts";
 import { createMetricFactory } from "./metrics-registry.ts";
 import type { RestartReason } from "./gpu/supervisor.ts";
@@ -32,6 +33,7 @@ export function createAgentMetrics(linkUp: () => boolean): AgentMetrics {
   const factory = createMetricFactory();
   const pools = createPoolMetrics(factory);
   const gpus = createGpuMetrics(factory);
+  const nics = createNicMetrics(factory);
   const sourceUp = factory.gauge("fulcrum_source_up");
   const sourceAge = factory.gauge("fulcrum_source_age_seconds");
   const missingSignals = factory.gauge("fulcrum_source_missing_signals");
@@ -66,6 +68,7 @@ export function createAgentMetrics(linkUp: () => boolean): AgentMetrics {
   const show = (report: NodeReport): void => {
     pools.show(report);
     gpus.show(report);
+    nics.show(report);
     sourceUp.reset();
     sourceAge.reset();
     missingSignals.reset();
@@ -88,6 +91,7 @@ export function createAgentMetrics(linkUp: () => boolean): AgentMetrics {
     apply(report, events) {
       pools.count(report);
       gpus.count(report, events);
+      nics.count(report);
       // Not its requests: kept for a second they would outlive the young generation, every second anew.
       latest = { ...report, requests: [] };
     },

@@ -7,6 +7,9 @@ import { monotonicSeconds } from "./scrape/schedule.ts";
 import type { Watchlist } from "./scrape/watchlist.ts";
 import { type GpuEvents, gpuReports } from "./summarize/gpus.ts";
 import { toMessage } from "./summarize/fit.ts";
+import { kvPathAt, kvPathReport, observeKvPath } from "./summarize/kv-path.ts";
+import { nicReports } from "./summarize/nics.ts";
+import type { NicReader } from "./nic/reader.ts";
 import { poolReports } from "./summarize/pools.ts";
 import { sourceReport } from "./summarize/sources.ts";
 import { cpuSeconds } from "./telemetry.ts";
@@ -22,6 +25,7 @@ export interface ReporterOptions {
   readonly gpus: () => readonly GpuReader[];
   /** Who was given which GPU, as far as the kubelet tells. */
   readonly holders: () => GpuHolders;
+  readonly nics: Pick<NicReader, "latest" | "take">;
   /** What child processes cost since the last call. */
   readonly childCost: () => { readonly cpuSeconds: number; readonly privateBytes: number };
   readonly metrics: AgentMetrics;
@@ -37,6 +41,7 @@ export function createReporter(options: ReporterOptions): () => void {
   let seq = 0;
   let lastAt = monotonicSeconds();
   let lastCpu = cpuSeconds();
+  let kvPath = kvPathAt(options.now());
 
   const build = (): { readonly report: NodeReport; readonly events: readonly GpuEvents[] } => {
     const { node, boot, watchlist, intake, host } = options;
@@ -48,6 +53,7 @@ export function createReporter(options: ReporterOptions): () => void {
     const readers = options.gpus();
     const gpus = readers.flatMap((g) => g.take());
     const child = options.childCost();
+    const window = options.nics.take();
     const report: NodeReport = {
       type: "report",
       v: PROTOCOL_VERSION,
@@ -63,6 +69,7 @@ export function createReporter(options: ReporterOptions): () => void {
         now,
       ),
       gpus: gpuReports(gpus, watchlist.targets(), now, options.holders()),
+      nics: nicReports(options.nics.latest(), window, at),
       requests: [...spans.requests],
       requestsDropped: spans.requestsDropped,
       sources: [
@@ -82,7 +89,9 @@ export function createReporter(options: ReporterOptions): () => void {
     };
     lastAt = at;
     lastCpu = cpu;
-    return { report, events: gpus.map((g) => g.events) };
+    kvPath = observeKvPath(kvPath, report, window, now);
+    const path = kvPathReport(kvPath, now);
+    return { report: path === undefined ? report : withKvPath(report, path), events: gpus.map((g) => g.events) };
   };
 
   return () => {
@@ -92,4 +101,15 @@ export function createReporter(options: ReporterOptions): () => void {
     if (message.ok) options.send({ seq: report.seq, text: message.value.text });
     else options.onBug(new Error(`report ${report.seq} cannot be sent: ${message.error}`));
   };
+}
+
+/** The host's network rates are the path's plain network: one look at the interfaces serves both. */
+function withKvPath(report: NodeReport, kvPath: NonNullable<NodeReport["kvPath"]>): NodeReport {
+  const { networkReceive, networkTransmit } = kvPath.rates;
+  const host = {
+    ...report.host,
+    ...(networkReceive !== undefined && { receiveBytesPerSecond: networkReceive }),
+    ...(networkTransmit !== undefined && { transmitBytesPerSecond: networkTransmit }),
+  };
+  return { ...report, host, kvPath };
 }

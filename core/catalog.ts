@@ -19,6 +19,7 @@ export interface MetricSpec {
 
 const POOL = ["namespace", "pool", "role", "model", "engine"] as const;
 const GPU = ["gpu", "uuid", "pod", "pool", "role"] as const;
+const RDMA = ["device", "port", "netdev"] as const;
 const POLICY = ["namespace", "policy"] as const;
 // The quantile of a gauge stands in `q`: Prometheus keeps the label `quantile` for summaries.
 const POLICY_POOL = ["namespace", "policy", "pool", "role"] as const;
@@ -116,6 +117,29 @@ export const CATALOG = [
     "fulcrum_gpu_reader_restarts_total",
     "Times the process that reads NVML was replaced, by reason: crash, hang, lost.",
     ["reason"],
+    agent,
+  ),
+  // Agent: the path of the KV cache between nodes.
+  gauge("fulcrum_rdma_link_up", "1 while the RDMA port is active, else 0.", RDMA, agent),
+  gauge("fulcrum_rdma_link_bytes_per_second", "Rate of the RDMA port's link.", RDMA, agent),
+  counter("fulcrum_rdma_receive_bytes_total", "Bytes the RDMA port received, whoever they were for.", RDMA, agent),
+  counter("fulcrum_rdma_transmit_bytes_total", "Bytes the RDMA port sent, whoever they were from.", RDMA, agent),
+  counter(
+    "fulcrum_rdma_events_total",
+    "What else the RDMA port counted, by event: packets, waits, marks, notifications, repeats and errors.",
+    [...RDMA, "event"],
+    agent,
+  ),
+  gauge(
+    "fulcrum_kv_path_bytes_per_second",
+    "What moved on the node, by path: application (KV bytes as the engines count them) beside rdma, network, pcie and nvlink, for whatever purpose.",
+    ["path", "direction"],
+    agent,
+  ),
+  gauge(
+    "fulcrum_kv_path_problem",
+    "1 while the KV path of the node has this problem, 0 while it has not; no series while nothing says.",
+    ["problem"],
     agent,
   ),
   // Agent: its sources and itself.

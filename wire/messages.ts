@@ -1,5 +1,7 @@
 import { z } from "zod";
 import { COUNTERS, DISTRIBUTIONS, GAUGES } from "../core/engines/canonical.ts";
+import { KV_PATH_PROBLEMS, KV_PATH_RATES } from "../core/kv-path.ts";
+import { NIC_COUNTERS } from "../core/nic.ts";
 import { ENGINE_KINDS } from "../core/pool.ts";
 
 /**
@@ -16,6 +18,7 @@ export const LIMITS = {
   replicasPerPool: 256,
   /** Sixteen GPUs, each split into seven instances. */
   gpusPerReport: 128,
+  nicsPerReport: 32,
   /** Request halves one report may carry for stitching; more are counted in `requestsDropped`. */
   requestsPerReport: 2000,
 } as const;
@@ -119,6 +122,33 @@ const gpu = z.object({
     .optional(),
 });
 
+/** One port of an RDMA adapter as of the report. */
+const nic = z.object({
+  device: z.string().max(64),
+  port: z.number().int().nonnegative(),
+  /** Network interface of the port, where there is one. */
+  netdev: z.string().max(64).optional(),
+  linkLayer: z.string().max(64).optional(),
+  up: z.boolean().optional(),
+  linkBytesPerSecond: finite.optional(),
+  age: count,
+  /** Adapters are read less often than reports go out: empty in the intervals between. A counter that was reset is missing once. */
+  counters: z.partialRecord(z.enum(NIC_COUNTERS), count),
+});
+
+/** The engines' KV bytes beside what the node's links carried, and what is wrong with the path. */
+const kvPath = z.object({
+  /** Seconds that the rates are means over, and how long ago those ended. */
+  seconds: count,
+  age: count,
+  /** Bytes per second. */
+  rates: z.partialRecord(z.enum(KV_PATH_RATES), finite),
+  /** A problem that nothing speaks for or against is not listed. `since` is Unix seconds. */
+  problems: z
+    .array(z.object({ problem: z.enum(KV_PATH_PROBLEMS), raised: z.boolean(), since: finite, text: z.string().max(512).optional() }))
+    .max(16),
+});
+
 /** One engine's half of a request, from its spans; the scaler joins halves by trace id. Times are Unix seconds. */
 const requestHalf = z.object({
   trace: z.string().max(64),
@@ -163,6 +193,9 @@ export const nodeReportSchema = z.object({
   interval: count,
   pools: z.array(pool).max(LIMITS.poolsPerReport),
   gpus: z.array(gpu).max(LIMITS.gpusPerReport),
+  /** Missing from an agent that does not read adapters; so is `kvPath`. */
+  nics: z.array(nic).max(LIMITS.nicsPerReport).optional(),
+  kvPath: kvPath.optional(),
   requests: z.array(requestHalf).max(LIMITS.requestsPerReport),
   requestsDropped: count,
   sources: z.array(source).max(1024),
@@ -206,6 +239,7 @@ export type NodeReport = z.infer<typeof nodeReportSchema>;
 export type PoolReport = z.infer<typeof pool>;
 export type ReplicaReport = z.infer<typeof replica>;
 export type GpuReport = z.infer<typeof gpu>;
+export type NicReport = z.infer<typeof nic>;
 export type RequestHalf = z.infer<typeof requestHalf>;
 export type SourceReport = z.infer<typeof source>;
 export type AgentMessage = z.infer<typeof agentMessageSchema>;

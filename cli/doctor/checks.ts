@@ -8,6 +8,7 @@ import { discovered, kubelet } from "./discovered.ts";
 import { engine } from "./engine.ts";
 import { type CodedFinding, type Finding, bad, coded, good, warning } from "./finding.ts";
 import { gpuReader } from "./gpu-reader.ts";
+import { kvPath } from "./kv-path.ts";
 import { get, isFree } from "./web.ts";
 
 /** Preflight of one node: everything the agent will need, in the order it needs it. */
@@ -25,6 +26,7 @@ export async function examine(settings: AgentSettings, nodeVersion: string): Pro
     ...coded("gpu-page", pages),
     ...coded("gpu-reader", [await gpuReader(settings, listed.gpus.length)]),
     ...coded("kubelet", await kubelet(settings)),
+    ...coded("rdma", await kvPath(settings)),
     ...coded("port", await ports(settings)),
     ...coded("scaler", await scaler(settings.scalerUrl)),
   ];

@@ -1,3 +1,5 @@
+import { KV_PATH_PROBLEMS } from "../../core/kv-path.ts";
+
 /** What a finding is about, for scripts: stable names, each a check or one of its outcomes. docs/agent.md lists them. */
 export const FINDING_CODES = [
   "node-version",
@@ -20,6 +22,11 @@ export const FINDING_CODES = [
   "gpu-page-unreachable",
   "gpu-page-empty",
   "gpu-reader",
+  "rdma",
+  "rdma-port-down",
+  "rdma-counters-missing",
+  "rdma-ports-left-out",
+  ...KV_PATH_PROBLEMS,
   "port",
   "port-in-use",
   "scaler",

@@ -13,13 +13,14 @@ const recorded = new Set(recordingRules().map((rule) => rule.record));
 const promtool = component("promtool");
 
 describe("alert rules", () => {
-  it("are the ten of the runbooks, each once", () => {
+  it("are the eleven of the runbooks, each once", () => {
     const names = alerts.map((rule) => rule.alert).toSorted();
     expect(names).toEqual([
       "FulcrumAgentMissing",
       "FulcrumDecodeSaturated",
       "FulcrumGpuFault",
       "FulcrumItlObjectiveBurn",
+      "FulcrumKvPathDegraded",
       "FulcrumKvTransferFailures",
       "FulcrumNoLeader",
       "FulcrumPrefillSaturated",

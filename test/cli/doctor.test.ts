@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { runtime } from "../../cli/doctor/checks.ts";
 import { FINDING_CODES } from "../../cli/doctor/finding.ts";
+import { mlx5, sysTree } from "../agent/nic/trees.ts";
 import { runCli } from "../support/run-cli.ts";
 import { tempTree } from "../support/temp-tree.ts";
 
@@ -20,6 +21,10 @@ const PAGES: Readonly<Record<string, string>> = {
   "/other": "up 1\n",
   "/gpus": '# TYPE DCGM_FI_DEV_GPU_TEMP gauge\nDCGM_FI_DEV_GPU_TEMP{gpu="0",UUID="GPU-1",device="nvidia0"} 40\n',
   "/healthz": "ok\n",
+  "/metrics": `# TYPE fulcrum_kv_path_problem gauge
+fulcrum_kv_path_problem{problem="kv-transfer-fell-back-to-tcp"} 1
+fulcrum_kv_path_problem{problem="kv-path-congested"} 0
+`,
 };
 
 /** A node's worth of pages on one loopback server. */
@@ -54,7 +59,7 @@ function targets(host: string, paths: readonly string[], gpus: readonly string[]
 const doctor = (file: string, host: string, ...more: readonly string[]) =>
   runCli([
     ...["doctor", "--node", "n", "--targets", file, "--scaler-url", `ws://${host}/agents`],
-    ...["--port", "0", "--otlp-grpc-port", "off", "--otlp-http-port", "off"],
+    ...["--port", "0", "--otlp-grpc-port", "off", "--otlp-http-port", "off", "--sys-path", "/nowhere"],
     ...more,
   ]);
 
@@ -68,6 +73,7 @@ describe("doctor", () => {
       `ok   engine decode-0 http://${host}/vllm: vllm decode page, 447 samples, 22 signals used`,
       `ok   GPUs http://${host}/gpus: 1 GPUs`,
       expect.stringMatching(/^(ok {2}|warn) {1,}GPU reader: /),
+      "ok   RDMA: no port below /nowhere/class/infiniband",
       "ok   metrics: any free port",
       "ok   OTLP gRPC: off",
       "ok   OTLP HTTP: off",
@@ -142,7 +148,7 @@ describe("doctor", () => {
         "engine-role-mismatch",
         "engine-signals-missing",
       ],
-      ...["engine-json-page", "engine-not-understood", "engine-unreachable", "gpu-page", "gpu-page-empty", "gpu-page-unreachable"],
+      ...["engine-json-page", "engine-not-understood", "engine-unreachable", "gpu-page", "gpu-page-empty", "gpu-page-unreachable", "rdma"],
       ...["port", "port", "port", "scaler-unreachable"],
     ]);
     expect(said.findings.filter((f) => !FINDING_CODES.some((known) => known === f["code"]))).toEqual([]);
@@ -152,6 +158,20 @@ describe("doctor", () => {
     const host = await node();
     const { code, stdout } = await doctor(targets(host, ["/vllm"], ["/gpus"]), host, "--json");
     expect([code, (JSON.parse(stdout) as { healthy: boolean }).healthy]).toEqual([0, true]);
+  });
+
+  test("RDMA ports with their state, and what the agent that runs here says of the KV path", async () => {
+    const host = await node();
+    const sys = sysTree([mlx5(), mlx5({ device: "mlx5_1", state: "1: DOWN" }), { device: "odd0", rate: "100 Gb/sec (4X EDR)" }]);
+    const port = host.split(":")[1] ?? "";
+    const { code, stdout } = await doctor(targets(host, ["/vllm"], ["/gpus"]), host, "--sys-path", sys, "--port", port);
+    const lines = stdout.split("\n");
+    expect(lines).toContain("ok   RDMA port mlx5_0/1: Ethernet, 400 Gb/s, ens1np0, 19 counters");
+    expect(lines).toContainEqual(expect.stringMatching(/^warn RDMA port mlx5_1\/1: Ethernet, 400 Gb\/s, ens1np0, down; fine for/));
+    expect(lines).toContainEqual(expect.stringMatching(/^warn RDMA port odd0\/1: link layer unknown, 100 Gb\/s, no counter of bytes/));
+    expect(lines).toContainEqual(expect.stringMatching(/^warn KV path: the agent raises kv-transfer-fell-back-to-tcp; see docs\/runbooks/));
+    expect(lines).toContain("ok   KV path: the agent sees no kv-path-congested");
+    expect(code).toBe(0);
   });
 
   test("a page of another role than the targets file says", async () => {

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import { parseTargets } from "../../agent/config-targets.ts";
-import { parseNetDev } from "../../agent/host-network.ts";
+import { parseNetDev, totalOf } from "../../agent/nic/network.ts";
 import { createGpuPage } from "../../core/engines/gpu-page.ts";
 import { type EngineSample, createEnginePage } from "../../core/engines/page.ts";
 import { parsePage } from "../../core/exposition/parse.ts";
@@ -229,7 +229,7 @@ export const TARGETS: readonly FuzzTarget[] = [
       const good =
         "Inter-| Receive\n face |bytes\n  eth0: 1500 10 0 0 0 0 0 0 2500 12 0 0 0 0 0 0\n    lo: 9 1 0 0 0 0 0 0 9 1 0 0 0 0 0 0\n";
       return fc.property(edits, (changes) => {
-        const bytes = parseNetDev(edited(good, changes));
+        const bytes = totalOf(parseNetDev(edited(good, changes)));
         holds(bytes === undefined || finite([bytes.received, bytes.transmitted]), "a sum is not finite");
       });
     },

@@ -1,5 +1,5 @@
 import { aggregate, gauge, observations, quantile, rate } from "../promql.ts";
-import { graph, NEUTRAL } from "../panels.ts";
+import { graph, NEUTRAL, NONE_EXPECTED } from "../panels.ts";
 import { POOL } from "../scope.ts";
 
 export const transfer = [
@@ -45,5 +45,42 @@ export const transfer = [
       },
     ],
     thresholds: NEUTRAL,
+  }),
+  graph({
+    title: "KV path: engines beside links",
+    description:
+      "KV bytes as the engines count them (application) beside what RDMA, the plain network, PCIe and NVLink carried, for whatever purpose; all nodes. A transfer is counted by one of its engines and moved by the links of both nodes.",
+    unit: "Bps",
+    queries: [
+      {
+        expr: aggregate<"fulcrum_kv_path_bytes_per_second">("sum", ["path", "direction"], gauge("fulcrum_kv_path_bytes_per_second")),
+        legend: "{{path}} {{direction}}",
+      },
+    ],
+    thresholds: NEUTRAL,
+  }),
+  graph({
+    title: "RDMA congestion and losses",
+    description: "What the RDMA ports count per second: marks by switches, congestion notifications, packets repeated or out of sequence.",
+    unit: "ops",
+    queries: [
+      {
+        expr: aggregate<"fulcrum_rdma_events_total">(
+          "sum",
+          ["event"],
+          rate("fulcrum_rdma_events_total", { event: '!~"receive_packets|transmit_packets|transmit_wait"' }),
+        ),
+        legend: "{{event}}",
+      },
+    ],
+    thresholds: NEUTRAL,
+  }),
+  graph({
+    title: "KV path problems",
+    description: "Nodes on which the agent sees KV transfers fallen back to TCP, or a congested path. No series while nothing says.",
+    unit: "none",
+    draw: "steps",
+    queries: [{ expr: aggregate<"fulcrum_kv_path_problem">("sum", ["problem"], gauge("fulcrum_kv_path_problem")), legend: "{{problem}}" }],
+    thresholds: NONE_EXPECTED,
   }),
 ] as const;
