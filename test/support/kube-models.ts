@@ -53,6 +53,9 @@ export function modelProblems(object: KubeManifest): string[] {
   return check(object, model, `${object.kind} ${object.metadata.name}`);
 }
 
+/** The same of a part of another kind's object. */
+export const partProblems = (value: unknown, type: "V1PodSpec", path: string): string[] => check(value, type, path);
+
 function check(value: unknown, type: string, path: string): string[] {
   const list = /^Array<(.+)>$/.exec(type)?.[1];
   if (list !== undefined)

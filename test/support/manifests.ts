@@ -136,13 +136,18 @@ export interface Manifests {
   readonly configMaps: readonly z.infer<typeof configMapSchema>[];
 }
 
-/** `folder` lies under deploy/, or is an absolute path. */
-export function kustomize(kubectl: string, folder: string): Manifests {
+/** Every object that `kubectl kustomize` makes; `folder` lies under deploy/, or is an absolute path. */
+export function kustomized(kubectl: string, folder: string): readonly KubeObject[] {
   const text = execFileSync(kubectl, ["kustomize", resolve(root, "deploy", folder)], { cwd: root, encoding: "utf8" });
   const documents = parseAllDocuments(text, { uniqueKeys: true });
   const problems = documents.flatMap((document) => document.errors);
   if (problems.length > 0) throw new Error(problems.map((problem) => problem.message).join("\n"));
-  const all = documents.map((document) => objectSchema.parse(document.toJS()));
+  return documents.map((document) => objectSchema.parse(document.toJS()));
+}
+
+/** The same, with what we rely on of our own workloads. */
+export function kustomize(kubectl: string, folder: string): Manifests {
+  const all = kustomized(kubectl, folder);
   const of = <T>(schema: z.ZodType<T>, ...kinds: string[]): T[] =>
     all.filter((object) => kinds.includes(object.kind)).map((object) => schema.parse(object));
   return {
