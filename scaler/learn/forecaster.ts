@@ -1,4 +1,5 @@
 import { withoutNoise } from "./noise.ts";
+import { believesRamps, noRamps, rampAhead, scoreRamp, type RampRecord } from "./ramp.ts";
 import { FAST_TAU, SLOW_TAU } from "./workload.ts";
 
 /**
@@ -14,19 +15,25 @@ export interface Levels {
 }
 
 export const FORECASTERS = ["slow", "fast", "surge", "trend", "peak"] as const;
-export type ForecasterName = (typeof FORECASTERS)[number];
+/** Who spoke: the best of the five lately, or a ramp that they do not see yet. */
+export type ForecasterName = (typeof FORECASTERS)[number] | "ramp";
 
 export interface ForecastState {
   /** Fast and momentary means of the recent past, oldest first. */
   readonly recent: readonly { readonly at: number; readonly value: number; readonly now: number }[];
-  /** Forecasts whose time has not come: due time and a value per forecaster. */
-  readonly pending: readonly { readonly due: number; readonly values: readonly number[] }[];
+  /** Forecasts whose time has not come: due time and a value per forecaster; on a ramp, what it foretold and what the best of them said. */
+  readonly pending: readonly {
+    readonly due: number;
+    readonly values: readonly number[];
+    readonly ramp?: { readonly followed: number; readonly ignored: number };
+  }[];
+  readonly ramps: RampRecord;
   /** Rolling pinball loss per forecaster, and how much evidence it rests on (0..1). */
   readonly loss: readonly number[];
   readonly weight: number;
 }
 
-export const noForecasts: ForecastState = { recent: [], pending: [], loss: FORECASTERS.map(() => 0), weight: 0 };
+export const noForecasts: ForecastState = { recent: [], pending: [], loss: FORECASTERS.map(() => 0), weight: 0, ramps: noRamps };
 
 /** Planned-for quantile of the rate: higher buys capacity that is idle nine times in ten. */
 const QUANTILE = 0.9;
@@ -56,29 +63,30 @@ export function forecastRate(
   recent.forEach((r, i) => (seen[i] = r.value));
   seen.sort();
   const values = FORECASTERS.map((name) => say(name, l, seen, horizon));
-  let { loss, weight } = s;
+  let { loss, weight, ramps } = s;
   const keep = Math.exp(-span / LOSS_TAU);
   for (const p of s.pending) {
     if (p.due > at) continue;
     loss = loss.map((x, i) => x * keep + (1 - keep) * pinball(l.fast, p.values[i] ?? 0));
     weight = weight * keep + (1 - keep);
+    if (p.ramp !== undefined) ramps = scoreRamp(ramps, pinball(raw.fast, p.ramp.followed), pinball(raw.fast, p.ramp.ignored));
   }
-  const pending = s.pending.filter((p) => p.due > at);
-  pending.push({ due: at + horizon, values });
-  if (pending.length > MAX_PENDING) pending.splice(0, pending.length - MAX_PENDING);
   const best = weight < ENOUGH ? FORECASTERS.indexOf("surge") : loss.indexOf(Math.min(...loss));
-  const state = { recent, pending, loss, weight };
-  const chosen = { level: l.fast, rate: values[best] ?? l.fast, by: FORECASTERS[best] ?? "fast" };
-  if (!newRecord(s.recent, raw.fast, at)) return { state, ...chosen };
-  // Nothing seen lately resembles this: the scores are of another regime, and what is happening speaks.
-  const followed = ["surge", "trend"] as const;
-  return followed.reduce<{ state: ForecastState; rate: number; level: number; by: ForecasterName }>(
-    (most, name) => {
-      const rate = values[FORECASTERS.indexOf(name)] ?? 0;
-      return rate > most.rate ? { state, rate, level: l.fast, by: name } : most;
-    },
-    { state, ...chosen },
-  );
+  const ignored = values[best] ?? l.fast;
+  const goesOn = rampAhead(recent, raw.fast, { at, ahead: horizon + FAST_TAU });
+  const ramp = goesOn !== undefined && goesOn > ignored ? { followed: goesOn, ignored } : undefined;
+  const pending = s.pending.filter((p) => p.due > at);
+  pending.push({ due: at + horizon, values, ...(ramp === undefined ? {} : { ramp }) });
+  if (pending.length > MAX_PENDING) pending.splice(0, pending.length - MAX_PENDING);
+  const state = { recent, pending, loss, weight, ramps };
+  let said: { rate: number; by: ForecasterName } = { rate: ignored, by: FORECASTERS[best] ?? "fast" };
+  if (ramp !== undefined && believesRamps(ramps)) said = { rate: ramp.followed, by: "ramp" };
+  // Nothing seen lately resembles a record: the scores are of another regime, and what is happening speaks.
+  for (const by of newRecord(s.recent, raw.fast, at) ? (["surge", "trend"] as const) : []) {
+    const rate = values[FORECASTERS.indexOf(by)] ?? 0;
+    if (rate > said.rate) said = { rate, by };
+  }
+  return { state, level: l.fast, ...said };
 }
 
 /** A change point upwards: far above everything of the last minutes, the last moments aside. (At 1.2 bursts of a bursty day pass for one.) */
@@ -110,7 +118,7 @@ export const pinball = (actual: number, forecast: number): number =>
   actual > forecast ? QUANTILE * (actual - forecast) : (1 - QUANTILE) * (forecast - actual);
 
 /** `sorted`: the fast means of the recent past in order of size. */
-function say(name: ForecasterName, l: Levels, sorted: Float64Array, horizon: number): number {
+function say(name: (typeof FORECASTERS)[number], l: Levels, sorted: Float64Array, horizon: number): number {
   switch (name) {
     case "slow":
       return l.slow;

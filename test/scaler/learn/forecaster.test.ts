@@ -64,6 +64,18 @@ describe("forecasters chosen by pinball loss", () => {
     expect(said[110]?.rate).toBeLessThan(800);
   });
 
+  it("see a ramp within its first minute, whatever the scores of the level hour before it say", () => {
+    const said = feed(
+      steady(260, (i) => (i < 240 ? 1000 : 1000 + 80 * (i - 239))),
+      60,
+    );
+    const at = said[253];
+    // 1000 + 80·14 when it is said; 12 ticks later it is 80·12 more.
+    expect(at?.by).toBe("ramp");
+    expect(at?.rate).toBeGreaterThan(2500);
+    expect(at?.rate).toBeLessThan(3400);
+  });
+
   it("follow a level never seen lately at once, whatever the scores say", () => {
     const said = feed(
       steady(140, (i) => (i < 100 ? 1000 : 4000)),
