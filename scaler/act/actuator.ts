@@ -8,7 +8,31 @@ export interface ClusterFacts {
   readonly prefill: PoolFacts;
   readonly decode: PoolFacts;
   readonly gpus: { readonly total: number; readonly used: number } | undefined;
+  /** What has become of growth since the last look. */
+  readonly progress?: readonly Progress[];
+  /** What an operator should mend, in sentences. */
+  readonly warnings?: readonly string[];
 }
+
+/** New replicas, from the write until they are there or not. */
+export interface Progress {
+  readonly role: "prefill" | "decode";
+  readonly pool: string;
+  /** The count they were to bring the pool to. */
+  readonly to: number;
+  /** unschedulable, failed and timed-out: the plan keeps to what runs; superseded: fewer were asked for since. */
+  readonly outcome: "starting" | "ready" | "unschedulable" | "failed" | "timed-out" | "superseded";
+  /** Since they were asked for. */
+  readonly seconds: number;
+  /** What their containers wait for, the commonest first. */
+  readonly troubles: readonly string[];
+}
+
+/** What is known of pods from elsewhere than the cluster. */
+export type PodHealths = ReadonlyMap<
+  string,
+  { readonly faulty: boolean; readonly throttled: boolean; readonly running: number | undefined }
+>;
 
 export interface PoolFacts {
   readonly name: string;
@@ -48,6 +72,9 @@ export interface ActResult {
 /** The port through which the loop sees and changes a cluster. Errors are values: an unreachable cluster is an expected outcome. */
 export interface Actuator {
   facts(policy: Policy, signal: AbortSignal): Promise<Result<ClusterFacts, string>>;
-  /** `seen` is what the decision was based on: when the cluster has moved on since, nothing is written. */
-  apply(policy: Policy, decision: Decision, seen: ClusterFacts, signal: AbortSignal): Promise<ActResult>;
+  /**
+   * `seen` is what the decision was based on: when the cluster has moved on since, nothing is written. `health` says which replicas
+   * should go first, where the cluster lets that be chosen.
+   */
+  apply(policy: Policy, decision: Decision, seen: ClusterFacts, signal: AbortSignal, health?: PodHealths): Promise<ActResult>;
 }

@@ -3,6 +3,7 @@ import type { KubeApi } from "../kube/api.ts";
 import type { Discovery, KubeResource } from "../kube/discovery.ts";
 import { readCount } from "../kube/count.ts";
 import { notOneRole } from "../kube/kinds.ts";
+import type { Pod } from "../kube/objects.ts";
 import { partKind } from "../kube/parts.ts";
 import type { PodWatch } from "../kube/pod-watch.ts";
 import { podFacts } from "../kube/pods.ts";
@@ -19,6 +20,7 @@ export interface LivePool {
   readonly count: Count;
   readonly facts: PoolFacts;
   readonly troubles: readonly string[];
+  readonly pods: readonly Pod[];
 }
 
 export interface Sources {
@@ -44,7 +46,7 @@ export async function livePool(sources: Sources, policy: Policy, role: Role, sig
   const { replicas, unschedulable, troubles } = podFacts(pods.value, sources.clock());
   // What an engine is and which limits it runs with, its own pages say; the cluster does not.
   const facts = { name, model: undefined, engine: undefined, desired, unschedulable, limits: {}, replicas };
-  return ok({ target: target.value, count: count.value, facts, troubles });
+  return ok({ target: target.value, count: count.value, facts, troubles, pods: pods.value });
 }
 
 async function targetOf(discovery: Discovery, policy: Policy, role: Role, signal: AbortSignal): Promise<Result<KubeTarget, string>> {

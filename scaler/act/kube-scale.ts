@@ -1,6 +1,7 @@
 import { err, ok, type Result } from "../../core/result.ts";
 import type { KubeApi } from "../kube/api.ts";
 import { createDiscovery } from "../kube/discovery.ts";
+import { drainProblem } from "../kube/drain.ts";
 import type { Leadership } from "../kube/lease.ts";
 import { createPodWatch } from "../kube/pod-watch.ts";
 import { rival } from "../kube/rivals.ts";
@@ -8,10 +9,11 @@ import { writeCount } from "../kube/count.ts";
 import { targetName } from "../kube/target.ts";
 import type { Log } from "../log.ts";
 import type { Policy } from "../policy/schema.ts";
-import type { Action, ActResult, Actuator, ClusterFacts } from "./actuator.ts";
+import type { Action, ActResult, Actuator, ClusterFacts, PodHealths } from "./actuator.ts";
+import { createChooser } from "./choose.ts";
+import { createFollower } from "./follow.ts";
 import { livePool, type LivePool, type Role } from "./kube-facts.ts";
 import { orderWrites } from "./order.ts";
-import { outcomeOf, type Growth } from "./progress.ts";
 import { movedOn, notActing } from "./validate.ts";
 import { planWrites } from "./writes.ts";
 
@@ -43,7 +45,9 @@ export function createKubeActuator({ api, leadership, clock, log }: KubeScaleDep
   const podWatch = createPodWatch(api, clock, log);
   const sources = { api, discovery: createDiscovery(api, clock), podWatch, clock };
   const halves = new Map<string, Half>();
-  const growths = new Map<string, Growth>();
+  const latest = new Map<string, Live>();
+  const follower = createFollower(log);
+  const chooser = createChooser(api, leadership, log);
 
   async function look(policy: Policy, signal: AbortSignal): Promise<Result<Live, string>> {
     const [prefill, decode] = await Promise.all([
@@ -58,28 +62,15 @@ export function createKubeActuator({ api, leadership, clock, log }: KubeScaleDep
     return ok({ prefill: prefill.value, decode: decode.value });
   }
 
-  /** Tells once what became of growth: ready, without a GPU, or not up after a long time, and why. */
-  function follow(policy: Policy, live: Live): void {
-    for (const role of ["prefill", "decode"] as const) {
-      const key = `${nameOf(policy)}/${role}`;
-      const growth = growths.get(key);
-      if (growth === undefined) continue;
-      const outcome = outcomeOf(growth, factsOf(live), policy, clock());
-      if (outcome === growth.told) continue;
-      const told = { policy: nameOf(policy), role, pool: growth.action.pool, to: growth.action.to, outcome, troubles: live[role].troubles };
-      if (outcome === "failed" || outcome === "unschedulable") log.warn(told, "act: new replicas do not come up");
-      else log.info(told, "act: new replicas");
-      if (outcome === "ready" || outcome === "superseded") growths.delete(key);
-      else growths.set(key, { ...growth, told: outcome });
-    }
-  }
-
-  async function write(live: Live, step: Action, signal: AbortSignal): Promise<Result<undefined, string>> {
+  async function write(live: Live, step: Action, signal: AbortSignal, health: PodHealths = UNKNOWN): Promise<Result<undefined, string>> {
     const { target, count } = live[step.role];
     const other = await rival(api, target, signal);
     if (!other.ok) return other;
     if (other.value !== undefined) return err(other.value);
-    return writeCount(api, { target, from: count, to: step.to }, leadership.fence, signal);
+    const marked = step.to < count.replicas ? await chooser.mark(live[step.role], step.to, health, signal) : [];
+    const done = await writeCount(api, { target, from: count, to: step.to }, leadership.fence, signal);
+    if (!done.ok) await chooser.clear(live[step.role], marked, signal);
+    return done;
   }
 
   /** Growth of a conversion failed: the pool that shrank for it gets its replicas back, if nobody scaled it since. */
@@ -107,7 +98,14 @@ export function createKubeActuator({ api, leadership, clock, log }: KubeScaleDep
     return against === undefined ? write(live.value, back, signal) : err(against);
   }
 
-  async function perform(policy: Policy, live: Live, wanted: readonly Action[], signal: AbortSignal): Promise<ActResult> {
+  interface Performed {
+    readonly policy: Policy;
+    readonly live: Live;
+    readonly wanted: readonly Action[];
+    readonly health: PodHealths;
+  }
+
+  async function perform({ policy, live, wanted, health }: Performed, signal: AbortSignal): Promise<ActResult> {
     const name = nameOf(policy);
     const { steps, waiting, refused } = orderWrites(policy, wanted, factsOf(live));
     if (refused !== undefined) return { outcome: "failed", actions: [], error: refused };
@@ -115,7 +113,7 @@ export function createKubeActuator({ api, leadership, clock, log }: KubeScaleDep
     let half = current(name);
     for (const step of steps) {
       const grows = step.to > (step.from ?? 0);
-      const done = await write(live, step, signal);
+      const done = await write(live, step, signal, health);
       if (!done.ok) {
         const undone = half !== undefined && grows && step.role === half.growing ? await rollBack(policy, half, signal) : undefined;
         if (undone?.action !== undefined) actions.push(undone.action);
@@ -124,7 +122,7 @@ export function createKubeActuator({ api, leadership, clock, log }: KubeScaleDep
       }
       actions.push(step);
       if (grows) {
-        growths.set(`${name}/${step.role}`, { action: step, at: clock(), told: "starting" });
+        follower.grown(name, step, clock());
         if (half?.growing === step.role && waiting === undefined) halves.delete(name);
       } else {
         const partner = wanted.find((w) => w.role !== step.role && w.to > (w.from ?? 0));
@@ -147,17 +145,21 @@ export function createKubeActuator({ api, leadership, clock, log }: KubeScaleDep
     async facts(policy, signal) {
       const live = await look(policy, signal);
       if (!live.ok) return live;
-      follow(policy, live.value);
-      return ok(factsOf(live.value));
+      latest.set(nameOf(policy), live.value);
+      const seen = follower.look(policy, nameOf(policy), live.value, clock());
+      const problem = drainProblem(live.value.prefill.pods);
+      return ok(problem === undefined ? seen : { ...seen, warnings: [problem] });
     },
-    async apply(policy, decision, seen, signal) {
+    async apply(policy, decision, seen, signal, health = UNKNOWN) {
       const held = notActing(policy, decision);
       if (held !== undefined) return held;
       if (leadership.standing() !== "leading") {
         halves.clear();
-        growths.clear();
+        follower.forget();
         return { outcome: "held", actions: [], error: bystanding(leadership) };
       }
+      const last = latest.get(nameOf(policy));
+      if (last !== undefined) for (const pool of [last.prefill, last.decode]) await chooser.tidy(pool, signal);
       if (!planWrites(policy, decision, seen).some((w) => w.kind === "replicas")) {
         halves.delete(nameOf(policy));
         return { outcome: "unchanged", actions: [] };
@@ -167,7 +169,7 @@ export function createKubeActuator({ api, leadership, clock, log }: KubeScaleDep
       if (!live.ok) return { outcome: "failed", actions: [], error: live.error };
       const moved = movedOn(seen, factsOf(live.value));
       if (moved !== undefined) return { outcome: "failed", actions: [], error: moved };
-      return perform(policy, live.value, planWrites(policy, decision, factsOf(live.value)), signal);
+      return perform({ policy, live: live.value, wanted: planWrites(policy, decision, factsOf(live.value)), health }, signal);
     },
     stop: () => podWatch.stop(),
   };
@@ -175,6 +177,8 @@ export function createKubeActuator({ api, leadership, clock, log }: KubeScaleDep
 
 const bystanding = ({ standing, holder }: KubeScaleDeps["leadership"]): string =>
   standing() === "standby" ? `standing by: ${holder() ?? "another one"} leads` : "the lease cannot be read or renewed, so nobody may act";
+
+const UNKNOWN: PodHealths = new Map();
 
 const nameOf = ({ metadata }: Policy): string => `${metadata.namespace}/${metadata.name}`;
 

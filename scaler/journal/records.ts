@@ -1,6 +1,6 @@
 import type { Decision } from "../../core/decision.ts";
 import type { Observation } from "../../core/observation.ts";
-import type { Action, ActResult } from "../act/actuator.ts";
+import type { Action, ActResult, Progress } from "../act/actuator.ts";
 import type { Prior } from "../decide/controller.types.ts";
 import type { Policy } from "../policy/schema.ts";
 
@@ -33,6 +33,8 @@ export interface TickRecord {
   readonly stateDigest: string;
   readonly outcome: ActResult["outcome"];
   readonly actions: readonly Action[];
+  /** What has become of replicas that were asked for before. */
+  readonly progress?: readonly Progress[];
   readonly error?: string;
 }
 

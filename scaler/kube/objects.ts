@@ -7,6 +7,7 @@ const metadata = z.object({
   name: z.string(),
   resourceVersion: z.string(),
   labels: z.record(z.string(), z.string()).optional(),
+  annotations: z.record(z.string(), z.string()).optional(),
   creationTimestamp: z.string().optional(),
   deletionTimestamp: z.string().optional(),
   ownerReferences: z.array(owner).optional(),
@@ -20,8 +21,11 @@ export const scaleSchema = z.object({
 });
 export type Scale = z.output<typeof scaleSchema>;
 
+const container = z.object({ command: z.array(z.string()).optional(), args: z.array(z.string()).optional() });
+
 export const podSchema = z.object({
   metadata,
+  spec: z.object({ terminationGracePeriodSeconds: z.number().optional(), containers: z.array(container).default([]) }).prefault({}),
   status: z
     .object({
       phase: z.string().optional(),

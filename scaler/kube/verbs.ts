@@ -11,10 +11,10 @@ export interface Grant {
   readonly verbs: readonly string[];
   /**
    * see: replica counts; act: changing them through scale subresources, and nothing without it; act-on-components: changing them where
-   * there is none, which RBAC cannot narrow to the count; lead: in the scaler's own namespace only; tell:
-   * ScalingPolicy objects, what they say of themselves, and events.
+   * there is none, which RBAC cannot narrow to the count; choose-victims: saying which pods of a Deployment go first; lead: in the
+   * scaler's own namespace only; tell: ScalingPolicy objects, what they say of themselves, and events.
    */
-  readonly for: "see" | "act" | "act-on-components" | "lead" | "tell";
+  readonly for: "see" | "act" | "act-on-components" | "choose-victims" | "lead" | "tell";
 }
 
 /** Kinds of whom one object is the replicas of one role. Others with a scale subresource work too, once they are granted. */
@@ -34,6 +34,7 @@ export const GRANTS: readonly Grant[] = [
   ...PART_KINDS.map(({ group, plural }): Grant => ({ group, resource: plural, verbs: ["get"], for: "see" })),
   ...SCALED.map(({ group, plural }): Grant => ({ group, resource: `${plural}/scale`, verbs: ["patch"], for: "act" })),
   ...PART_KINDS.map(({ group, plural }): Grant => ({ group, resource: plural, verbs: ["patch"], for: "act-on-components" })),
+  { group: "", resource: "pods", verbs: ["patch"], for: "choose-victims" },
   // Whether a controller owns it, and would undo what we do.
   ...SCALED.filter(({ made }) => made !== "to be scaled").map(({ group, plural }): Grant => ({
     group,

@@ -113,7 +113,7 @@ export function startRunner<State>(name: string, policy: Policy, deps: RunnerDep
 
   /** Without facts nothing is written: the decision was a hold, or it was about replicas nobody can see. */
   async function act(facts: ClusterFacts | undefined, error: string | undefined, decision: TickView["decision"]): Promise<ActResult> {
-    if (facts !== undefined) return deps.actuator.apply(policy, decision, facts, stopping.signal);
+    if (facts !== undefined) return deps.actuator.apply(policy, decision, facts, stopping.signal, sight.health());
     return { outcome: decision.hold ? "held" : "failed", actions: [], error: error ?? "the cluster could not be asked" };
   }
 
@@ -128,10 +128,11 @@ export function startRunner<State>(name: string, policy: Policy, deps: RunnerDep
 
   async function keep(view: TickView | undefined): Promise<void> {
     if (view === undefined) return;
-    const { at, observation, decision, result } = view;
+    const { at, observation, decision, result, facts } = view;
     deps.checkpointer.put(name, checkpointOf(kit, policy, prior, at, state));
     const { outcome, actions, error } = result;
-    const record = { kind: "tick", at, name, observation, decision, stateDigest: digest(state), outcome, actions } as const;
+    const told = facts?.progress === undefined ? {} : { progress: facts.progress };
+    const record = { kind: "tick", at, name, observation, decision, stateDigest: digest(state), outcome, actions, ...told } as const;
     const after = state;
     await deps.journal?.append(error === undefined ? record : { ...record, error });
     journalled = after;

@@ -7,6 +7,7 @@ import { belongs } from "../intake/select.ts";
 import type { Stitched } from "../intake/stitch.ts";
 import type { Log } from "../log.ts";
 import type { Policy } from "../policy/schema.ts";
+import { createHealthWatch, type Health } from "./health.ts";
 import { poolGpus } from "./pool-gpus.ts";
 import { poolNameOf, type PoolGpus, type PoolRole, type TickView } from "./tick-view.ts";
 
@@ -15,6 +16,8 @@ export interface Sight {
   report(report: NodeReport): void;
   stitched(request: Stitched): void;
   look(signal: AbortSignal): Promise<Seen>;
+  /** Of the pods, for choosing which go. */
+  health(): Health;
 }
 
 export interface Seen {
@@ -39,13 +42,18 @@ const MAX_STITCHED = 20_000;
 export function createSight(name: string, policy: Policy, { actuator, clock, fleet, log }: SightDeps): Sight {
   const { interval, evidence } = policy.spec.behavior;
   let reports = startInterval(clock());
+  const watch = createHealthWatch();
   let requests: Stitched[] = [];
   let memory = noMemory;
 
   const gpus = (role: PoolRole, at: number): PoolGpus => poolGpus(fleet(), at, poolNameOf(policy, role), role, evidence.maxAge);
 
   return {
-    report: (report) => (reports = remember(reports, report)),
+    report(report) {
+      reports = remember(reports, report);
+      watch.report(report, clock());
+    },
+    health: () => watch.of(fleet(), policy.metadata.namespace, clock(), evidence.maxAge),
     stitched(request) {
       if (requests.length < MAX_STITCHED) requests.push(request);
     },

@@ -54,6 +54,7 @@ const ALL = [
   "act",
   "act-on-components",
   "agent-token",
+  "choose-victims",
   "dcgm-exporter",
   "grafana",
   "ha",

@@ -14,6 +14,7 @@ test.each([
   ["lead", "base/scaler-rbac.yaml", "Role"],
   ["act", "components/act/rbac.yaml", "ClusterRole"],
   ["act-on-components", "components/act-on-components/rbac.yaml", "ClusterRole"],
+  ["choose-victims", "components/choose-victims/rbac.yaml", "ClusterRole"],
 ] as const)("the rights to %s are those of %s, %s, and no other", (purpose, file, kind) => {
   expect([...rightsOf(file, kind)].toSorted()).toEqual(asked(purpose));
 });

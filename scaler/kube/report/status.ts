@@ -66,6 +66,8 @@ export function statusOf({ object, verdict }: Judged, view: TickView | undefined
 }
 
 function ready({ facts, result }: TickView): Found {
+  const [warning] = facts?.warnings ?? [];
+  if (warning !== undefined) return { status: "True", reason: "Warning", message: warning };
   if (facts !== undefined) return { status: "True", reason: "Valid", message: "the policy is valid and its targets are seen" };
   return { status: "False", reason: "TargetsNotSeen", message: result.error ?? "the targets are not seen" };
 }

@@ -74,6 +74,8 @@ test("what is granted is what is used: no verb more, none less", async () => {
     const scene = openScene(server, policyFor(p, d, 8), leadership);
     await scene.seen(1, 1);
     expect((await scene.apply(2, 2)).outcome).toBe("applied");
+    await scene.seen(2, 2);
+    expect((await scene.apply(1, 2)).outcome).toBe("applied");
     scene.stop();
   }
   for (const shape of SHAPES.filter(({ components }) => components !== undefined)) {

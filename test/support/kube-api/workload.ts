@@ -80,7 +80,8 @@ export function startWorkload(api: KubeApiServer, kindName: string, name: string
       const index = made++;
       for (let worker = 0; worker < size; worker++) makePod(index, worker);
     }
-    for (const pod of living.slice(wanted() * size)) {
+    const ranked = kindName === "Deployment" ? living.toSorted((a, b) => keeps(b) - keeps(a)) : living;
+    for (const pod of ranked.slice(wanted() * size)) {
       if (options.drains !== true) store.delete("pods.", namespace, pod.metadata.name);
       else
         store.update("pods.", namespace, pod.metadata.name, (p) => ({
@@ -132,6 +133,14 @@ export function startWorkload(api: KubeApiServer, kindName: string, name: string
     },
     touch: () => status({ observed: store.version }),
   };
+}
+
+/** As a ReplicaSet ranks its pods: those that are not ready go first, then the cheapest. */
+function keeps(pod: KubeObject): number {
+  const conditions = at(pod, "status.conditions") as readonly { readonly type: string; readonly status: string }[] | undefined;
+  const ready = conditions?.some((c) => c.type === "Ready" && c.status === "True") === true;
+  const cost = (pod.metadata["annotations"] as Fields | undefined)?.["controller.kubernetes.io/pod-deletion-cost"];
+  return (ready ? 1e12 : 0) + Number(cost ?? 0);
 }
 
 function kindOf(name: string): ServedKind {
