@@ -38,7 +38,7 @@ export function rejectedSpans(response: Uint8Array): number {
     }
     reader.leave(outer);
   }
-  return reader.failure === undefined ? rejected : 0;
+  return reader.failure() === undefined ? rejected : 0;
 }
 
 export function rejectedSpansJson(response: string): number {
@@ -94,5 +94,5 @@ export function retryDelay(status: Uint8Array): number | undefined {
     if (tag === DETAILS) readDetail();
     else reader.skip(tag);
   }
-  return reader.failure === undefined ? delay : undefined;
+  return reader.failure() === undefined ? delay : undefined;
 }

@@ -43,7 +43,7 @@ export function parsePage(text: string, options: ParseOptions = {}): Page {
   const log = createProblemLog(text);
   const samples: Sample[] = [];
   const families = new Map<string, Family>();
-  const done = (): Page => ({ samples, families, problems: log.kept, problemCount: log.count });
+  const done = (): Page => ({ samples, families, problems: log.kept, problemCount: log.count() });
   if (text.length > limits.size) {
     log.page("too-large", `the page has ${text.length} characters, at most ${limits.size} are read`);
     return done();

@@ -65,8 +65,10 @@ export function createSeriesReader<Slot>(options: SeriesReaderOptions<Slot>): Se
       log.at(series.error.at, series.error.code, series.error.message);
       return undefined;
     }
-    const { name, labels } = series.value;
     const key = detach(text, at, series.value.end);
+    // Read again out of the copy: labels that were kept, cut from the page, would keep the page.
+    const own = readSeries(key, 0, key.length, limits.labels);
+    const { name, labels } = own.ok ? own.value : series.value;
     const entry: Entry<Slot> = {
       key,
       labelled: key.endsWith("}"),
@@ -109,7 +111,7 @@ export function createSeriesReader<Slot>(options: SeriesReaderOptions<Slot>): Se
     generation++;
     if (text.length > limits.size) {
       log.page("too-large", `the page has ${text.length} characters, at most ${limits.size} are read`);
-      return { samples: 0, problems: log.kept, problemCount: log.count };
+      return { samples: 0, problems: log.kept, problemCount: log.count() };
     }
     let samples = 0;
     let previous = head;
@@ -145,7 +147,7 @@ export function createSeriesReader<Slot>(options: SeriesReaderOptions<Slot>): Se
     // A successor from an earlier page would keep alive, through its own, everything that ever stood on one.
     previous.next = undefined;
     sweep(samples, text.length);
-    return { samples, problems: log.kept, problemCount: log.count };
+    return { samples, problems: log.kept, problemCount: log.count() };
   }
 
   return { read, cached: () => entries.size };

@@ -30,7 +30,8 @@ export function decodePodResources(bytes: Uint8Array): Result<readonly Allocatio
     if (tag !== field(1)) return reader.skip(tag);
     inside(reader, () => podResources(reader, out));
   });
-  if (reader.failure !== undefined) return err(`not a list of pod resources: ${reader.failure.message} at byte ${reader.failure.offset}`);
+  const failure = reader.failure();
+  if (failure !== undefined) return err(`not a list of pod resources: ${failure.message} at byte ${failure.offset}`);
   return out.length > MAX_ALLOCATIONS ? err(`over ${MAX_ALLOCATIONS} devices were given away`) : ok(out);
 }
 

@@ -2,7 +2,7 @@ import { readText } from "./text-cache.ts";
 
 /**
  * A bounds-checked reader of the protobuf wire format. It never throws and never reads past the message it is in: the first thing that does not
- * fit is remembered in `failure`, after which `more` is false and every read answers 0 or "". So decoders are plain loops.
+ * fit is remembered as the failure, after which `more` is false and every read answers 0 or "". So decoders are plain loops.
  */
 export interface ProtoReader {
   /** Whether the current message has another field. */
@@ -21,7 +21,7 @@ export interface ProtoReader {
   double(): number;
   text(): string;
   hex(): string;
-  readonly failure: { readonly offset: number; readonly message: string } | undefined;
+  failure(): { readonly offset: number; readonly message: string } | undefined;
 }
 
 const DIGITS = "0123456789abcdef";
@@ -134,9 +134,7 @@ export function createProtoReader(bytes: Uint8Array): ProtoReader {
       at += n;
       return toHex(bytes, start, at);
     },
-    get failure() {
-      return failure;
-    },
+    failure: () => failure,
   };
 }
 

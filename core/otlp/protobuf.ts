@@ -33,7 +33,8 @@ export function decodeTraces(
     if (tag === RESOURCE_SPANS) resources.push(readResourceSpans(reader, tally, limits, keep));
     else reader.skip(tag);
   }
-  if (reader.failure !== undefined) return err({ code: "malformed", ...reader.failure });
+  const failure = reader.failure();
+  if (failure !== undefined) return err({ code: "malformed", ...failure });
   return ok({ resources, ...tally });
 }
 
