@@ -9,6 +9,7 @@ import { reportHtml } from "../sim/backtest/html.ts";
 import { createReport, reportText, type BacktestReport } from "../sim/backtest/report.ts";
 import type { BacktestSetup } from "../sim/backtest/setup.ts";
 import { parseThresholds, underThreshold } from "../sim/backtest/thresholds.ts";
+import type { LocalPrefill } from "../sim/plant/plant.types.ts";
 import { defaultProfile, slowProfile, toPrior } from "../sim/profiles/load.ts";
 import { loadProfile } from "../sim/profiles/read.ts";
 import { multiplyRate, windowTrace } from "../sim/traces/rate.ts";
@@ -28,6 +29,7 @@ export interface BacktestOptions {
   readonly profile?: string;
   readonly slow: number;
   readonly leadTime?: number;
+  readonly localPrefill?: LocalPrefill;
   readonly controllers?: readonly string[];
   readonly faults: readonly string[];
   readonly reportDelay?: number;
@@ -48,10 +50,11 @@ export async function runBacktest(options: BacktestOptions): Promise<number> {
   const policy = await readPolicy(options.policy);
   const prior = toPrior(slowProfile(await readProfile(options.profile), options.slow));
   const trace = await prepareTrace(options);
-  const { seed, leadTime, reportDelay, reportLoss, ttftFrom } = options;
+  const { seed, leadTime, localPrefill, reportDelay, reportLoss, ttftFrom } = options;
   const setup: BacktestSetup = {
     ...{ policy, prior, trace, seed, faults },
     ...(leadTime === undefined ? {} : { leadTime }),
+    ...(localPrefill === undefined ? {} : { localPrefill }),
     ...(reportDelay === undefined ? {} : { reportDelay }),
     ...(reportLoss === undefined ? {} : { reportLoss }),
     ...(ttftFrom === undefined ? {} : { ttftFrom }),

@@ -27,6 +27,16 @@ export function share(text: string): number {
   return value;
 }
 
+/** Tokens per step and tokens of queue, for example 256/8000. */
+export function localPrefill(text: string): { chunkTokens: number; queueTokens: number } {
+  const [, chunk, queue] = /^(\d{1,6})\/(\d{1,9})$/.exec(text) ?? [];
+  const [chunkTokens, queueTokens] = [Number(chunk), Number(queue)];
+  if (!(chunkTokens >= 1 && queueTokens >= 0)) {
+    throw new InvalidArgumentError("Write tokens per step and tokens queued at prefill, for example 256/8000.");
+  }
+  return { chunkTokens, queueTokens };
+}
+
 export function count(text: string): number {
   const value = Number(text);
   if (!/^\d+$/.test(text) || value < 1 || value > 100_000) throw new InvalidArgumentError("Write a whole number, 1 or more.");

@@ -1,7 +1,7 @@
 import type { BacktestOptions } from "../backtest.ts";
 import { Option } from "commander";
 import type { Define } from "../define.ts";
-import { collect, duration, list, positive, positiveDuration, seed, share } from "../options.ts";
+import { collect, duration, list, localPrefill, positive, positiveDuration, seed, share } from "../options.ts";
 
 const EXAMPLES = `
 Controllers: fulcrum, static (best fixed plan in hindsight), and the baselines that --controllers lists when it is given a wrong name.
@@ -21,6 +21,11 @@ export const backtest: Define = (command, run) => {
     .option("--profile <file>", "what one replica can do; the default is one H200 with an 8B model")
     .option("--slow <x>", "multiply the profile's latencies", positive, 1)
     .option("--lead-time <time>", "time from a decision to a ready replica, instead of the policy's", duration)
+    .option(
+      "--local-prefill <chunk/queue>",
+      "decode computes prompts, so many tokens a step, when so many are queued at prefill",
+      localPrefill,
+    )
     .option("--controllers <names>", "comma-separated controllers to run", list)
     .option("--fault <NAME=…>", "inject a fault (replica-crash, metrics-loss, link-slow, …); may be given more than once", collect, [])
     .option("--report-delay <time>", "time from an agent's report to the scaler; the default is 1500ms", duration)

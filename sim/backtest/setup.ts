@@ -1,7 +1,7 @@
 import { decodeSeconds, prefillSeconds } from "../../core/latency-model.ts";
 import type { Prior } from "../../scaler/decide/controller.types.ts";
 import type { Policy, PolicySpec } from "../../scaler/policy/schema.ts";
-import type { PlantConfig } from "../plant/plant.types.ts";
+import type { LocalPrefill, PlantConfig } from "../plant/plant.types.ts";
 import type { Trace } from "../traces/trace.types.ts";
 import type { Fault } from "./faults.ts";
 
@@ -17,6 +17,8 @@ export interface BacktestSetup {
   readonly faults: readonly Fault[];
   /** Instead of the policy's lead times. */
   readonly leadTime?: number;
+  /** Convertible decode, where the plant's engines have it. No controller is told. */
+  readonly localPrefill?: LocalPrefill;
   /** Seconds until an agent's report has arrived (default 1.5), and the share that never does (default 0). */
   readonly reportDelay?: number;
   readonly reportLoss?: number;
@@ -64,6 +66,7 @@ export function plantConfig(setup: BacktestSetup, initial: Split): PlantConfig {
       leadTime: setup.leadTime ?? decode.leadTime,
       gpusPerReplica: decode.gpusPerReplica,
       maxNumSeqs: within(ENGINE_LIMITS.maxNumSeqs, decode.batch.maxNumSeqs),
+      ...(setup.localPrefill === undefined ? {} : { localPrefill: setup.localPrefill }),
     },
     gpus: totalGpus(spec),
     kvBytesPerToken: setup.prior.kvBytesPerToken,

@@ -1,4 +1,5 @@
 import { recompute, toRecord, type Job } from "./job.ts";
+import { beginChunk, endChunk } from "./local-prefill.ts";
 import { runSeconds, stepsWithin } from "./steps.ts";
 import { schedule, type DecodeReplica, type World } from "./world.ts";
 
@@ -42,13 +43,25 @@ export function joinSoon(world: World, replica: DecodeReplica): void {
   else if (replica.waiting.size > 0 && replica.running.size < world.maxNumSeqs) shorten(world, replica, stepsBegun(world, replica));
 }
 
+/** The prompt is computed here from the next step boundary on; its room is set aside at once. */
+export function computeHere(world: World, replica: DecodeReplica, job: Job): void {
+  reserve(world, replica, job);
+  job.prefillReplica = replica.id;
+  job.enqueuedAt = world.now;
+  replica.local = job;
+  world.sink.enqueued?.(replica.id, job.request, world.now);
+  if (replica.runSteps === 0) startRun(world, replica);
+  else interrupt(world, replica);
+}
+
 /** Ends the run at the next step boundary, so that a change of speed counts from there on. */
 export function interrupt(world: World, replica: DecodeReplica): void {
   shorten(world, replica, stepsBegun(world, replica));
 }
 
 function stepsDone(world: World, replica: DecodeReplica): number {
-  if (replica.runSteps === 0) return 0;
+  // A step with a chunk in it is told as a whole, at its end.
+  if (replica.runSteps === 0 || replica.chunk > 0) return 0;
   const elapsed = world.now - replica.runStart;
   return Math.min(replica.runSteps, stepsWithin(replica.model, replica.running.size, replica.kv, elapsed));
 }
@@ -61,8 +74,7 @@ function shorten(world: World, replica: DecodeReplica, steps: number): void {
   if (steps >= replica.runSteps) return;
   replica.epoch += 1;
   replica.runSteps = steps;
-  const seconds = runSeconds(replica.model, replica.running.size, replica.kv, steps);
-  schedule(world, Math.max(world.now, replica.runStart + seconds), "run", replica);
+  schedule(world, Math.max(world.now, replica.runStart + runTime(replica, steps)), "run", replica);
 }
 
 /** Admits who waits, makes room for one step, and runs until the first sequence ends or memory is full. */
@@ -76,15 +88,23 @@ function startRun(world: World, replica: DecodeReplica): void {
     room = growth(world, replica);
   }
   const next = running.peek();
-  if (next === undefined) return;
-  const until = replica.fresh.length > 0 ? 1 : next.finishStep - replica.steps;
+  beginChunk(world, replica);
+  if (next === undefined && replica.chunk === 0) return;
+  const single = replica.fresh.length > 0 || replica.chunk > 0;
+  const until = next === undefined || single ? 1 : next.finishStep - replica.steps;
   replica.runStart = world.now;
   replica.model = world.models.decode;
-  replica.runSteps = Math.min(until, room, world.maxRunSteps);
+  replica.runSteps = Math.min(until, Math.max(1, room), world.maxRunSteps);
   replica.reported = 0;
   replica.epoch += 1;
-  const seconds = runSeconds(replica.model, running.size, replica.kv, replica.runSteps);
-  schedule(world, world.now + seconds, "run", replica);
+  schedule(world, world.now + runTime(replica, replica.runSteps), "run", replica);
+}
+
+/** Time of the run's first `steps` steps: decode, and what a chunk adds to its only step. */
+function runTime(replica: DecodeReplica, steps: number): number {
+  const size = replica.running.size;
+  const decoding = size === 0 ? 0 : runSeconds(replica.model, size, replica.kv, steps);
+  return replica.chunk === 0 ? decoding : decoding + (steps > 0 ? replica.chunkSeconds : 0);
 }
 
 function growth(world: World, replica: DecodeReplica): number {
@@ -129,9 +149,10 @@ export function reportProgress(world: World, replica: DecodeReplica): void {
 function report(world: World, replica: DecodeReplica, done: number, at: number): void {
   const steps = done - replica.reported;
   if (steps <= 0) return;
-  const { kv, reported, model } = replica;
+  const { kv, reported } = replica;
   const sequences = replica.running.size;
-  const seconds = runSeconds(model, sequences, kv, done) - runSeconds(model, sequences, kv, reported);
+  if (sequences === 0) return;
+  const seconds = runTime(replica, done) - runTime(replica, reported);
   const kvTokens = kv + (sequences * (reported + done - 1)) / 2;
   world.sink.decodeSteps?.(replica.id, { at, steps, stepSeconds: seconds / steps, sequences, kvTokens });
   replica.reported = done;
@@ -145,6 +166,7 @@ export function endRun(world: World, replica: DecodeReplica): void {
   replica.steps += steps;
   replica.kv += running.size * steps;
   replica.runSteps = 0;
+  endChunk(world, replica);
   const { fresh } = replica;
   replica.fresh = [];
   for (const job of fresh) {
@@ -163,6 +185,9 @@ export function endRun(world: World, replica: DecodeReplica): void {
 /** Everything a crash takes with it, jobs still on the link apart. */
 export function evictSequences(replica: DecodeReplica): Job[] {
   const lost = [...replica.running.all(), ...replica.waiting.extract(() => true)];
+  if (replica.local !== undefined) lost.push(replica.local);
+  replica.local = undefined;
+  replica.chunk = 0;
   for (const job of replica.running.all().slice()) replica.running.remove(job);
   replica.fresh = [];
   replica.runSteps = 0;

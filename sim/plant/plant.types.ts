@@ -19,10 +19,21 @@ export interface PoolSettings {
   readonly gpusPerReplica: number;
 }
 
+/**
+ * Convertible decode: a prompt that would have to wait is computed where it will be decoded, in chunks beside the decode steps, and
+ * needs no transfer. One prompt at a time per decode replica.
+ */
+export interface LocalPrefill {
+  /** Prompt tokens computed per step: what a step's time may be stretched by. */
+  readonly chunkTokens: number;
+  /** Only a prompt before which more than so many tokens are queued at its best prefill replica (or that finds none). */
+  readonly queueTokens: number;
+}
+
 export interface PlantConfig {
   readonly seed: number;
   readonly prefill: PoolSettings & { readonly maxBatchedTokens: number };
-  readonly decode: PoolSettings & { readonly maxNumSeqs: number };
+  readonly decode: PoolSettings & { readonly maxNumSeqs: number; readonly localPrefill?: LocalPrefill };
   /** GPUs that exist; a replica that finds none waits as unschedulable. */
   readonly gpus: number;
   readonly kvBytesPerToken: number;
@@ -66,6 +77,7 @@ export interface Disturbance {
 /** One finished (or lost) request, all times absolute plant seconds. */
 export interface RequestRecord {
   readonly request: PlantRequest;
+  /** The decode replica itself where it computed the prompt; there is no transfer then (0 bytes in no time). */
   readonly prefillReplica: number;
   readonly decodeReplica: number;
   readonly cachedTokens: number;

@@ -1,4 +1,4 @@
-import { allocated, hasRoom, reserve } from "./decode.ts";
+import { allocated, computeHere, hasRoom, reserve } from "./decode.ts";
 import type { Job } from "./job.ts";
 import { send } from "./link.ts";
 import { enqueue } from "./prefill.ts";
@@ -9,6 +9,12 @@ export function routePrompts(world: World): void {
   while (world.unrouted.size > 0) {
     const job = world.unrouted.peek();
     const replica = job === undefined ? undefined : pickPrefill(world, job);
+    const local = job === undefined ? undefined : pickLocal(world, job, replica);
+    if (job !== undefined && local !== undefined) {
+      world.unrouted.shift();
+      computeHere(world, local, job);
+      continue;
+    }
     if (job === undefined || replica === undefined) return;
     world.unrouted.shift();
     enqueue(world, replica, job);
@@ -38,6 +44,17 @@ function pickPrefill(world: World, job: Job): PrefillReplica | undefined {
   return pickLeast(world, world.prefill, (replica) => {
     if (replica.phase !== "ready") return undefined;
     return replica.queuedTokens + job.promptTokens - replica.cache.hit(job.request.hashIds, job.promptTokens);
+  });
+}
+
+/** Where decode may take prompts: the emptiest replica with room, a slot and no prompt under way, once the prefill queue is long. */
+function pickLocal(world: World, job: Job, prefill: PrefillReplica | undefined): DecodeReplica | undefined {
+  const rule = world.config.decode.localPrefill;
+  if (rule === undefined || (prefill !== undefined && prefill.queuedTokens <= rule.queueTokens)) return undefined;
+  return pickLeast(world, world.decode, (replica) => {
+    if (replica.phase !== "ready" || replica.local !== undefined || !hasRoom(world, replica, job)) return undefined;
+    const sequences = replica.running.size + replica.waiting.size + replica.incoming;
+    return sequences >= world.maxNumSeqs ? undefined : allocated(world, replica);
   });
 }
 

@@ -31,6 +31,8 @@ function viewPrefill(replica: PrefillReplica): PlantReplica {
 }
 
 function viewDecode(world: World, replica: DecodeReplica): PlantReplica {
+  // As engines count: a prompt in chunked prefill is running.
+  const local = replica.local === undefined ? 0 : 1;
   return {
     id: replica.id,
     role: "decode",
@@ -38,9 +40,9 @@ function viewDecode(world: World, replica: DecodeReplica): PlantReplica {
     createdAt: replica.createdAt,
     readyAt: replica.readyAt,
     waiting: replica.waiting.size,
-    running: replica.running.size,
-    queuedTokens: 0,
+    running: replica.running.size + local,
+    queuedTokens: Math.max(0, replica.local?.remaining ?? 0),
     kvTokens: allocated(world, replica),
-    waitingForKv: replica.incoming,
+    waitingForKv: replica.incoming - local,
   };
 }

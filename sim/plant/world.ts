@@ -59,6 +59,10 @@ export interface DecodeReplica extends ReplicaBase {
   kv: number;
   /** KV set aside for incoming and waiting jobs. */
   reserved: number;
+  /** The prompt computed here, if any, its tokens in the step in progress, and the seconds they add to it. */
+  local: Job | undefined;
+  chunk: number;
+  chunkSeconds: number;
   /** Steps done before the run in progress. */
   steps: number;
   /** What the run in progress was timed with: a throttle that begins meanwhile counts from the next run on. */

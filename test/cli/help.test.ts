@@ -43,6 +43,7 @@ describe("usage errors end with 2 and say what is wrong, on stderr only", () => 
     [["policy", "chek", "x.yaml"], "unknown command 'chek'"],
     [["backtest"], "required option '--policy <file>' not specified"],
     [["backtest", "--report-loss", "1"], "Write a share from 0 to below 1"],
+    [["backtest", "--local-prefill", "0/10"], "Write tokens per step and tokens queued at prefill"],
     [["topology"], "required option '--gpus <n>' not specified"],
     [["topology", "--gpus", "0"], "Write a whole number, 1 or more"],
     [["topology", "--gpus", "8"], "required option '--ttft <time>' not specified"],

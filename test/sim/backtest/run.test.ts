@@ -23,6 +23,18 @@ describe("back-test run", () => {
     expect(driven.gpuHours).toBeCloseTo((8 * ((seen.at(-1)?.at ?? 0) + 2)) / 3600, 9);
   });
 
+  it("lets decode compute prompts where asked to: fixed and driven alike, and sooner first tokens when prefill is short", () => {
+    const split = { prefill: 1, decode: 6 };
+    const run = (overrides: Parameters<typeof setup>[0], driven: boolean) =>
+      runBacktestOnce(setup(overrides), split, "x", driven ? scripted([[0, 1, 6]]).controller : undefined);
+    const localPrefill = { chunkTokens: 512, queueTokens: 8000 };
+    const [without, fixed, driven] = [run({}, false), run({ localPrefill }, false), run({ localPrefill }, true)];
+    expect({ ...driven, decisions: 0 }).toEqual(fixed);
+    expect(fixed.completed).toBe(without.completed);
+    expect(fixed.attainment.ttft).toBeGreaterThan(without.attainment.ttft + 0.1);
+    expect(fixed.itl?.p99).toBeGreaterThan(without.itl?.p99 ?? Infinity);
+  });
+
   it("applies targets after the lead time, counts actions, and pays from the decision on", () => {
     const { controller, seen } = scripted([
       [0, 1, 1],

@@ -20,7 +20,7 @@ export function policy(spec: Record<string, unknown> = {}): Policy {
 }
 
 type Overrides = Partial<
-  Pick<BacktestSetup, "trace" | "policy" | "faults" | "seed" | "reportDelay" | "reportLoss" | "ttftFrom" | "leadTime">
+  Pick<BacktestSetup, "trace" | "policy" | "faults" | "seed" | "reportDelay" | "reportLoss" | "ttftFrom" | "leadTime" | "localPrefill">
 >;
 
 export function setup(overrides: Overrides = {}): BacktestSetup {
