@@ -32,7 +32,7 @@ const IMPORTERS = {
   "@opentelemetry/[^/]+": "/(metrics|telemetry|spans)[^/]*(/|\\.ts$)",
   systeminformation: "^agent/host\\.ts$",
   "@kubernetes/client-node": "^scaler/kube/connect\\.ts$",
-  koffi: "^agent/gpu/library\\.ts$",
+  koffi: "^agent/gpu/(dcgm/)?library\\.ts$",
   commander: "^cli/",
   pino: "^(agent|scaler|fleet|cli)/(main|log|[^/]*/log)[^/]*\\.ts$",
   uplot: "^web/",

@@ -25,6 +25,7 @@ const [processes] = await Promise.all([
       fulcrum: "cli/main.ts",
       engine: "fleet/engine/main.ts",
       "nvml-process": "agent/gpu/nvml-process.ts",
+      "dcgm-process": "agent/gpu/dcgm-process.ts",
       ...measuring,
     },
     outdir: "dist",
@@ -35,7 +36,7 @@ const [processes] = await Promise.all([
     splitting: true,
     chunkNames: "chunks/[name]-[hash]",
     banner,
-    // Optional and native: the NVML process finds it in node_modules, or says that it is not there.
+    // Optional and native: the processes of the GPU readers find it in node_modules, or say that it is not there.
     external: ["koffi"],
   }),
   build({

@@ -55,9 +55,9 @@ export const agentSettingsSchema = z
     maxSpansPerSecond: whole.min(1).max(1_000_000).default(2000),
     /** One scrape of every target and one report per interval. */
     interval: durationSetting.default(1),
-    /** What reads the GPUs: NVML directly, dcgm-exporter pages of the targets file, or whichever of them can (docs/gpu.md). */
-    gpuReader: z.enum(GPU_READERS, { error: 'not a GPU reader; write "auto", "nvml", "dcgm-exporter" or "off"' }).default("auto"),
-    /** How often NVML is read. The driver's own counters move every 100 ms, so faster than that is refused. */
+    /** What reads the GPUs: NVML directly, a host engine of DCGM, dcgm-exporter pages, or the best of them that works here (docs/gpu.md). */
+    gpuReader: z.enum(GPU_READERS, { error: 'not a GPU reader; write "auto", "nvml", "dcgm", "dcgm-exporter" or "off"' }).default("auto"),
+    /** How often NVML or DCGM is read. The driver's own counters move every 100 ms, so faster than that is refused. */
     gpuInterval: durationSetting
       .refine((seconds) => seconds >= 0.1, { error: "shorter than the driver's own 100 ms; write 100ms or more" })
       .default(1),
@@ -69,6 +69,17 @@ export const agentSettingsSchema = z
     sysPath: z.string().min(1).default("/sys"),
     /** The program that reads NVML in a process of its own; by default the one beside this program. */
     nvmlProgram: z.string().min(1).optional(),
+    /** Where nv-hostengine listens. Named, `auto` uses it too; `dcgm` alone looks for it on this node. */
+    dcgmHost: z
+      .string()
+      .regex(/^(?:\/.+|unix:\/\/\/.+|[^\s/:]+(?::\d{1,5})?)$/, {
+        error: "not a host engine's address; write for example 127.0.0.1:5555 or unix:///tmp/nv-hostengine",
+      })
+      .optional(),
+    /** DCGM's client library, by name or path. */
+    dcgmLibrary: z.string().min(1).default("libdcgm.so.4"),
+    /** The program that reads DCGM in a process of its own; by default the one beside this program. */
+    dcgmProgram: z.string().min(1).optional(),
     /** A target that takes longer is down for this round. */
     scrapeTimeout: durationSetting.default(2),
     /** Bytes of one scraped page, after decompression. A vLLM page is about 55 kB per engine rank. */

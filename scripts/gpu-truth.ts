@@ -10,7 +10,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { NVML_LIBRARY } from "../agent/gpu/driver.ts";
-import { findNvmlProgram } from "../agent/gpu/nvml-program.ts";
+import { findProgram } from "../agent/gpu/program.ts";
 import { MODES, compare } from "./gpu-truth/compare.ts";
 import { paired } from "./gpu-truth/paired.ts";
 import { torchMissing } from "./gpu-truth/python.ts";
@@ -38,7 +38,7 @@ if (values.load || values.paired) {
   }
 }
 if (values.paired) {
-  const program = findNvmlProgram(undefined);
+  const program = findProgram("nvml-process", undefined);
   await paired({ program, library: values.library, rounds: Number(values.rounds), slotSeconds: Number(values.slot), print });
 } else {
   const reader = await openReader(values.library);

@@ -3,10 +3,10 @@ import { everyBeat, monotonicSeconds, phaseOf } from "../scrape/schedule.ts";
 import type { Watchlist } from "../scrape/watchlist.ts";
 import { createGpuChoice } from "./choice.ts";
 import { driverPresent } from "./driver.ts";
-import { findNvmlProgram } from "./nvml-program.ts";
-import { createNvmlReader } from "./nvml-reader.ts";
+import { type ProcessReader, createProcessReader } from "./process-reader.ts";
+import { readerProgram } from "./program.ts";
 import type { GpuReader } from "./reader.ts";
-import { type RestartReason, createNvmlSupervisor } from "./supervisor.ts";
+import { type RestartReason, createReaderSupervisor } from "./supervisor.ts";
 
 export interface GpusOptions {
   readonly settings: AgentSettings;
@@ -27,27 +27,27 @@ export interface Gpus {
   run(signal: AbortSignal): Promise<void>;
 }
 
-/** nvmlInit of eight GPUs whose driver is not kept loaded takes up to half a minute. */
-const START_LIMIT = 60;
-/** A read takes milliseconds per GPU; a driver that is resetting a GPU can take seconds. */
-const READ_LIMIT = 10;
-
-/** This node's GPUs: the NVML reader with its own beat, the pages of the watchlist, and the choice between them. */
+/** This node's GPUs: the readers with processes of their own, each with its own beat, the pages of the watchlist, and the choice between them. */
 export function createGpus(options: GpusOptions): Gpus {
   const { settings, watchlist, now } = options;
-  const supervisor = createNvmlSupervisor({
-    program: findNvmlProgram(settings.nvmlProgram),
-    ...{ library: settings.nvmlLibrary, proc: settings.procPath, clock: monotonicSeconds },
-    ...{ startLimit: START_LIMIT, readLimit: READ_LIMIT, restarted: options.restarted },
+  const reader = (target: "nvml" | "dcgm"): ProcessReader => {
+    const supervisor = createReaderSupervisor({
+      ...readerProgram(target, settings),
+      ...{ clock: monotonicSeconds, restarted: options.restarted },
+    });
+    return createProcessReader({ target, supervisor, now, clock: monotonicSeconds, scraped: options.scraped });
+  };
+  const [nvml, dcgm] = [reader("nvml"), reader("dcgm")];
+  const choice = createGpuChoice(settings.gpuReader, {
+    ...{ nvml, dcgm, dcgmNamed: settings.dcgmHost !== undefined },
+    driverPresent: () => driverPresent(settings.nvmlLibrary),
   });
-  const nvml = createNvmlReader({ supervisor, now, clock: monotonicSeconds, scraped: options.scraped });
-  const choice = createGpuChoice(settings.gpuReader, nvml, () => driverPresent(settings.nvmlLibrary));
   watchlist.readGpuPages(choice.wantsPages());
 
-  const beat = async (): Promise<void> => {
-    if (!choice.wantsNvml(watchlist.gpus().length)) return;
+  const read = async (one: ProcessReader, wanted: (pages: number) => boolean): Promise<void> => {
+    if (!wanted(watchlist.gpus().length)) return;
     try {
-      await nvml.scrape();
+      await one.scrape();
     } catch (cause) {
       options.onBug(cause);
     }
@@ -56,12 +56,28 @@ export function createGpus(options: GpusOptions): Gpus {
 
   return {
     readers: () => choice.readers(watchlist.gpus()),
-    takeCost: nvml.takeCost,
+    takeCost() {
+      const costs = [nvml.takeCost(), dcgm.takeCost()];
+      const sum = (name: "cpuSeconds" | "privateBytes"): number => costs.reduce((total, cost) => total + cost[name], 0);
+      return { cpuSeconds: sum("cpuSeconds"), privateBytes: sum("privateBytes") };
+    },
     async run(signal) {
-      const closing = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(nvml.close()), { once: true }));
+      const closing = new Promise<void>((resolve) =>
+        signal.addEventListener(
+          "abort",
+          () => {
+            nvml.close();
+            dcgm.close();
+            resolve();
+          },
+          { once: true },
+        ),
+      );
       const period = settings.gpuInterval;
+      const beat = (one: ProcessReader, wanted: (pages: number) => boolean): Promise<void> =>
+        everyBeat({ period, phase: phaseOf(one.target, period), origin: options.origin }, signal, () => read(one, wanted));
       // A read that hangs when the agent stops is not waited for.
-      await Promise.race([closing, everyBeat({ period, phase: phaseOf("nvml", period), origin: options.origin }, signal, beat)]);
+      await Promise.race([closing, Promise.all([beat(nvml, choice.wantsNvml), beat(dcgm, choice.wantsDcgm)])]);
     },
   };
 }

@@ -1,30 +1,20 @@
 import { type GpuDevice, openGpu } from "./device.ts";
 import { RC, rcName } from "./fields.ts";
 import { type NvmlLibrary, loadNvml } from "./library.ts";
+import { loading } from "./loading.ts";
 import { createPodOfProcess } from "./pod-of-process.ts";
-import type { Unusable } from "./process-messages.ts";
-import type { NvmlReading } from "./reading.ts";
+import { ReaderUnusable } from "./process-messages.ts";
+import type { GpusReading } from "./reading.ts";
 import { openXidEvents } from "./xid-events.ts";
 
 export interface Nvml {
   readonly driver: string;
   readonly gpus: number;
   /** `now` is monotonic seconds. */
-  read(now: number): NvmlReading;
+  read(now: number): GpusReading;
   /** The bare library and the GPUs' handles, for measurements beside the reader. */
   readonly library: NvmlLibrary;
   readonly handles: readonly bigint[];
-}
-
-/** Why NVML cannot be used here; nothing that waiting a second would mend. */
-export class NvmlUnusable extends Error {
-  readonly code: Unusable;
-
-  constructor(code: Unusable, message: string) {
-    super(message);
-    this.name = "NvmlUnusable";
-    this.code = code;
-  }
 }
 
 /**
@@ -32,13 +22,13 @@ export class NvmlUnusable extends Error {
  * along. All calls are synchronous, because that process has nothing else to do.
  */
 export async function openNvml(path: string, proc: string): Promise<Nvml> {
-  const library = await load(path);
+  const library = await loading(path, loadNvml);
   const started = library.init();
-  if (started !== RC.success) throw new NvmlUnusable("no-driver", `nvmlInit: ${rcName(started)}`);
+  if (started !== RC.success) throw new ReaderUnusable("no-driver", `nvmlInit: ${rcName(started)}`);
   const driver = driverVersion(library);
   const podOf = createPodOfProcess(proc);
   const { devices, missing } = openDevices(library, driver, podOf);
-  if (devices.length + missing.length === 0) throw new NvmlUnusable("no-gpu", `driver ${driver} shows no GPU to this process`);
+  if (devices.length + missing.length === 0) throw new ReaderUnusable("no-gpu", `driver ${driver} shows no GPU to this process`);
   const handles = devices.map((device) => device.handle);
   const events = openXidEvents(library, handles);
   return {
@@ -66,7 +56,7 @@ function openDevices(
   const missing: string[] = [];
   const out = Buffer.alloc(8);
   const counted = library.deviceCount(out);
-  if (counted !== RC.success) throw new NvmlUnusable("no-driver", `nvmlDeviceGetCount: ${rcName(counted)}`);
+  if (counted !== RC.success) throw new ReaderUnusable("no-driver", `nvmlDeviceGetCount: ${rcName(counted)}`);
   const count = out.readUInt32LE();
   for (let index = 0; index < count; index++) {
     const rc = library.deviceByIndex(index, out);
@@ -80,19 +70,4 @@ function driverVersion(library: NvmlLibrary): string {
   const buffer = Buffer.alloc(80);
   const rc = library.driverVersion(buffer, buffer.length);
   return rc === RC.success ? buffer.toString("latin1", 0, Math.max(0, buffer.indexOf(0))) : "unknown";
-}
-
-async function load(path: string): Promise<NvmlLibrary> {
-  try {
-    return await loadNvml(path);
-  } catch (cause) {
-    const said = cause instanceof Error ? cause.message : String(cause);
-    const koffi = said.includes("koffi");
-    throw new NvmlUnusable(
-      koffi ? "no-koffi" : "no-library",
-      koffi
-        ? "the optional dependency koffi is not installed for this platform"
-        : `${path} cannot be loaded: ${said.split("\n", 1)[0] ?? ""}`,
-    );
-  }
 }

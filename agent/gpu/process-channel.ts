@@ -1,10 +1,10 @@
 import { type ChildProcess, fork } from "node:child_process";
-import type { FromNvmlProcess, ToNvmlProcess } from "./process-messages.ts";
+import type { FromReaderProcess, ToReaderProcess } from "./process-messages.ts";
 
-/** One run of the NVML process: a question at a time, its end, and the knife. */
+/** One run of a reader's process: a question at a time, its end, and the knife. */
 export interface ProcessChannel {
   /** The next message it sends, what ended it, or undefined when the limit passes first. */
-  ask(question: ToNvmlProcess, limitSeconds: number): Promise<FromNvmlProcess | Ended | undefined>;
+  ask(question: ToReaderProcess, limitSeconds: number): Promise<FromReaderProcess | Ended | undefined>;
   /** Ends it at once. One that hangs in the driver may take its time to go. */
   kill(): void;
   readonly ended: Promise<Ended>;
@@ -40,8 +40,8 @@ export function openProcess(program: string): ProcessChannel {
     endsWithin: async (seconds) => (await before(ended, seconds)) !== undefined,
     async ask(question, limitSeconds) {
       const stop = new AbortController();
-      const answer = new Promise<FromNvmlProcess>((resolve) => {
-        const hear = (message: FromNvmlProcess): void => {
+      const answer = new Promise<FromReaderProcess>((resolve) => {
+        const hear = (message: FromReaderProcess): void => {
           if ("id" in message && (question.type !== "read" || message.id !== question.id)) return;
           resolve(message);
         };

@@ -19,6 +19,8 @@ export interface GpuReading {
   readonly figures: Partial<Record<GpuFigure, number>>;
   /** Cumulative, by reason. */
   readonly throttleSecondsByReason: Readonly<Record<string, number>>;
+  /** Which reasons hold the clocks down at this moment, from readers that have no times for them. */
+  readonly throttling?: Readonly<Record<string, boolean>>;
   /** Since the driver was loaded, by kind. */
   readonly eccErrors: Readonly<Record<string, number>>;
   readonly remappedRows?: RemappedRows;
@@ -29,6 +31,7 @@ export interface GpuReading {
   readonly mig?: boolean;
   /** What part of a split GPU this is; `index` is then the whole GPU's. */
   readonly instance?: MigInstance;
+  /** Whether there are counters of the multiprocessors, of memory and of the links: GPM of NVML, profiling of DCGM. */
   readonly gpm: boolean;
   /** What should have been there and why it is not, for people. */
   readonly problems: readonly string[];
@@ -59,7 +62,7 @@ export interface GpuProcess {
   readonly podUid?: string;
 }
 
-export interface NvmlReading {
+export interface GpusReading {
   readonly driver: string;
   /** Those that could be read, and those that could not and sent XIDs all the same. */
   readonly gpus: readonly GpuReading[];

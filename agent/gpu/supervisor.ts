@@ -1,14 +1,15 @@
 import { type ProcessChannel, openProcess } from "./process-channel.ts";
-import type { Unusable } from "./process-messages.ts";
-import type { NvmlReading } from "./reading.ts";
+import type { StartDcgm, StartNvml, Unusable } from "./process-messages.ts";
+import type { GpusReading } from "./reading.ts";
 
-export interface NvmlSupervisorOptions {
+export interface ReaderSupervisorOptions {
+  /** What is read, for people: "NVML". */
+  readonly name: string;
   readonly program: string;
-  readonly library: string;
-  readonly proc: string;
+  readonly start: StartNvml | StartDcgm;
   /** Monotonic seconds. */
   readonly clock: () => number;
-  /** nvmlInit takes seconds per GPU where the driver is not kept loaded. */
+  /** Seconds; nvmlInit takes seconds per GPU where the driver is not kept loaded. */
   readonly startLimit: number;
   /** A read that takes longer hangs. */
   readonly readLimit: number;
@@ -19,10 +20,10 @@ export interface NvmlSupervisorOptions {
 export type RestartReason = "crash" | "hang" | "lost";
 
 export type ReadOutcome =
-  | { readonly ok: true; readonly reading: NvmlReading; readonly cpuSeconds: number; readonly privateBytes: number }
+  | { readonly ok: true; readonly reading: GpusReading; readonly cpuSeconds: number; readonly privateBytes: number }
   | { readonly ok: false; readonly error: string; readonly unusable?: Unusable };
 
-export interface NvmlSupervisor {
+export interface ReaderSupervisor {
   /** Never rejects and never takes longer than the limits. One at a time. */
   read(): Promise<ReadOutcome>;
   close(): void;
@@ -35,16 +36,18 @@ const LAST_WAIT = 300;
 const FORGIVEN_AFTER = 60;
 /** A driver that was installed or a GPU that was freed meanwhile is noticed within this time. */
 const UNUSABLE_WAIT = 300;
+/** A host engine is a service that comes back by itself after its restart. */
+const HOST_ENGINE_WAIT = 30;
 /** A killed process is gone within milliseconds unless the kernel holds it. */
 const LEAVE_LIMIT = 2;
-/** Reads in a row in which no GPU could be read; then NVML is opened anew, which is what ends error 999 after the container lost its devices. */
+/** Reads in a row in which no GPU could be read; then the library is opened anew, which is what ends error 999 after the container lost its devices. */
 const LOST_READS = 5;
 
 /**
- * Keeps one NVML process: starts it when first asked, replaces it with growing waits when it crashes or hangs. A process that a hung driver
+ * Keeps the process of one reader: starts it when first asked, replaces it with growing waits when it crashes or hangs. A process that a hung driver
  * call holds in the kernel outlives SIGKILL; no second one is started before it is gone, so they never pile up.
  */
-export function createNvmlSupervisor(options: NvmlSupervisorOptions): NvmlSupervisor {
+export function createReaderSupervisor(options: ReaderSupervisorOptions): ReaderSupervisor {
   const { clock } = options;
   let channel: ProcessChannel | undefined;
   let leaving: ProcessChannel | undefined;
@@ -53,6 +56,7 @@ export function createNvmlSupervisor(options: NvmlSupervisorOptions): NvmlSuperv
   let lost = 0;
   let startedAt = 0;
   let retryAt = Number.NEGATIVE_INFINITY;
+  const who = `the ${options.name} process`;
   let problem = "not started";
   let unusable: Unusable | undefined;
   let nextId = 0;
@@ -74,7 +78,7 @@ export function createNvmlSupervisor(options: NvmlSupervisorOptions): NvmlSuperv
     failures = clock() - startedAt > FORGIVEN_AFTER ? 1 : failures + 1;
     const wait = Math.min(LAST_WAIT, FIRST_WAIT * 2 ** (failures - 1));
     retryAt = clock() + wait;
-    problem = `the NVML process ${how}; it is started again after ${wait} s`;
+    problem = `${who} ${how}; it is started again after ${wait} s`;
     unusable = undefined;
     options.restarted(reason);
     return failed();
@@ -83,18 +87,18 @@ export function createNvmlSupervisor(options: NvmlSupervisorOptions): NvmlSuperv
   const start = async (): Promise<ProcessChannel | ReadOutcome> => {
     if (clock() < retryAt) return failed();
     if (leaving !== undefined && !(await leaving.endsWithin(LEAVE_LIMIT))) {
-      problem = "the NVML process hangs in the driver and cannot be ended; this node's driver or GPU needs attention";
+      problem = `${who} hangs in the driver and cannot be ended; this node's driver or GPU needs attention`;
       return failed();
     }
     const opened = openProcess(options.program);
     channel = opened;
     startedAt = clock();
     lost = 0;
-    const answer = await opened.ask({ type: "start", library: options.library, proc: options.proc }, options.startLimit);
+    const answer = await opened.ask(options.start, options.startLimit);
     if (answer?.type === "ready") return opened;
     if (answer?.type === "unusable") {
       drop(opened);
-      retryAt = clock() + UNUSABLE_WAIT;
+      retryAt = clock() + (answer.code === "no-host-engine" ? HOST_ENGINE_WAIT : UNUSABLE_WAIT);
       problem = answer.message;
       unusable = answer.code;
       return failed();

@@ -1,4 +1,4 @@
-import { type NvmlSupervisor, createNvmlSupervisor } from "../../agent/gpu/supervisor.ts";
+import { type ReaderSupervisor, createReaderSupervisor } from "../../agent/gpu/supervisor.ts";
 import { type Load, startLoad } from "./python.ts";
 import { monotonic } from "./reader.ts";
 import { deviation, halfWidth, mean } from "./statistics.ts";
@@ -34,8 +34,9 @@ export async function paired(options: {
   readonly slotSeconds: number;
   readonly print: (value: unknown) => void;
 }): Promise<void> {
-  const supervisor = createNvmlSupervisor({
-    ...{ program: options.program, library: options.library, proc: "/proc", clock: monotonic },
+  const supervisor = createReaderSupervisor({
+    ...{ name: "NVML", program: options.program, clock: monotonic },
+    start: { type: "start", library: options.library, proc: "/proc" },
     ...{ startLimit: 60, readLimit: 10, restarted: (reason) => options.print({ kind: "restarted", reason }) },
   });
   const load = startLoad("latency");
@@ -59,7 +60,7 @@ export async function paired(options: {
 
 async function measure(
   load: Load,
-  supervisor: NvmlSupervisor,
+  supervisor: ReaderSupervisor,
   period: number | undefined,
   { probe, seconds }: { readonly probe: string; readonly seconds: number },
 ): Promise<Omit<Slot, "round" | "condition" | "probe">> {

@@ -1,9 +1,9 @@
 import { load } from "koffi";
 import { openNvml } from "../../agent/gpu/nvml.ts";
-import type { NvmlReading } from "../../agent/gpu/reading.ts";
+import type { GpusReading } from "../../agent/gpu/reading.ts";
 
 export interface Tick {
-  readonly reading: NvmlReading;
+  readonly reading: GpusReading;
   /** Seconds of CLOCK_MONOTONIC when the read ended. */
   readonly at: number;
   readonly wallMicros: number;

@@ -55,6 +55,7 @@ const ALL = [
   "act-on-components",
   "agent-token",
   "choose-victims",
+  "dcgm",
   "dcgm-exporter",
   "grafana",
   "ha",
@@ -152,6 +153,16 @@ describe.skipIf(kubectl === undefined)(`deploy/components ${needs("kubectl")}`, 
     const files = Object.entries(m.configMaps.find((map) => map.metadata.name === "fulcrum-targets")?.data ?? {});
     expect(files).toHaveLength(1);
     for (const [file, text] of files) expect(parseTargets(text, file.replace(/\.json$/, ""))).toMatchObject({ ok: true });
+  });
+
+  it("dcgm gives the agent the client library of the host engine's own image, and settings that the agent takes", () => {
+    const agent = workload(withComponents("dcgm"), "DaemonSet");
+    const library = env(agent, "FULCRUM_DCGM_LIBRARY") ?? "";
+    const mount = container(agent).volumeMounts.find(({ mountPath }) => library.startsWith(`${mountPath}/`));
+    expect(spec(agent).volumes.map((volume) => volume.name)).toContain(mount?.name);
+    const dcgmHost = env(agent, "FULCRUM_DCGM_HOST");
+    const settings = { node: "n", targets: "t", gpuReader: env(agent, "FULCRUM_GPU_READER"), dcgmHost, dcgmLibrary: library };
+    expect(agentSettingsSchema.parse(settings)).toMatchObject({ gpuReader: "dcgm", dcgmHost: "nvidia-dcgm.gpu-operator.svc:5555" });
   });
 
   it("dcgm-exporter asks the exporter for every counter the agent reads", () => {

@@ -1,21 +1,7 @@
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
 import { LAYOUT } from "../../../agent/gpu/layout.ts";
+import { prepareFake } from "./compile.ts";
 
-const root = fileURLToPath(new URL("../../..", import.meta.url));
-
-export const hasCompiler = (() => {
-  try {
-    execFileSync("cc", ["--version"], { stdio: "ignore" });
-    return true;
-  } catch {
-    return false;
-  }
-})();
+export { hasCompiler } from "./compile.ts";
 
 /** "<gpu, or -1 for the node> <key> <value>" per line; fake-nvml.c says which keys there are. */
 export type Script = readonly string[];
@@ -35,52 +21,11 @@ export interface FakeDriver {
 
 /** Compiles the fake driver and bundles the NVML process, once per test file. */
 export async function buildFakeDriver(): Promise<FakeDriver> {
-  const directory = mkdtempSync(join(tmpdir(), "fulcrum-nvml-"));
-  process.on("exit", () => rmSync(directory, { recursive: true, force: true }));
-  const offsets = Object.entries(LAYOUT).flatMap(([struct, members]) =>
-    Object.entries(members).map(([member, offset]) => `#define LAYOUT_${struct}_${member} ${offset}`),
-  );
-  writeFileSync(join(directory, "layout.h"), `${offsets.join("\n")}\n`);
-  const compile = (name: string, ...flags: readonly string[]): string => {
-    const library = join(directory, name);
-    const source = join(root, "test/agent/gpu/fake-nvml.c");
-    execFileSync("cc", [
-      "-shared",
-      "-fPIC",
-      "-O1",
-      "-std=gnu11",
-      "-Wall",
-      "-Werror",
-      `-I${directory}`,
-      ...flags,
-      "-o",
-      library,
-      source,
-      "-lm",
-    ]);
-    return library;
-  };
-  const script = join(directory, "script");
-  // The NVML process inherits it.
-  process.env["FAKE_NVML"] = script;
-  await build({
-    entryPoints: { "nvml-process": join(root, "agent/gpu/nvml-process.ts") },
-    ...{ absWorkingDir: root, outdir: directory, outExtension: { ".js": ".mjs" } },
-    ...{ bundle: true, format: "esm", platform: "node", target: "node20", logLevel: "warning" },
-    external: ["koffi"],
+  const { directory, program, compile, play } = await prepareFake({
+    ...{ source: "test/agent/gpu/fake-nvml.c", layout: LAYOUT, variable: "FAKE_NVML", program: "nvml-process" },
   });
-  // Where the program will look for koffi.
-  symlinkSync(join(root, "node_modules"), join(directory, "node_modules"));
-  return {
-    library: compile("libnvidia-ml.so.1"),
-    oldLibrary: compile("old-libnvidia-ml.so.1", "-DOLD_DRIVER"),
-    program: join(directory, "nvml-process.mjs"),
-    directory,
-    play(lines) {
-      writeFileSync(`${script}.new`, `${lines.join("\n")}\n`);
-      renameSync(`${script}.new`, script);
-    },
-  };
+  const [library, oldLibrary] = [compile("libnvidia-ml.so.1"), compile("old-libnvidia-ml.so.1", "-DOLD_DRIVER")];
+  return { library, oldLibrary, program, directory, play };
 }
 
 /** An H200 as a script, idle; `more` is added. */

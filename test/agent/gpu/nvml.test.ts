@@ -1,9 +1,8 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
-import type { NvmlSupervisorOptions } from "../../../agent/gpu/supervisor.ts";
 import { type FakeDriver, type Script, buildFakeDriver, gpuScript, hasCompiler } from "./fake-driver.ts";
-import { type Supervised, supervise } from "./supervised.ts";
+import { type Supervised, type SupervisedOptions, supervise } from "./supervised.ts";
 
 const NODE: Script = ["-1 driver 580.159.04", "-1 devices 1"];
 
@@ -12,7 +11,7 @@ describe.skipIf(!hasCompiler)("NVML through koffi [needs a C compiler]", () => {
   beforeAll(async () => {
     driver = await buildFakeDriver();
   });
-  const open = (options: Partial<NvmlSupervisorOptions> = {}): Supervised => {
+  const open = (options: SupervisedOptions = {}): Supervised => {
     const opened = supervise(driver, options);
     onTestFinished(() => opened.supervisor.close());
     return opened;

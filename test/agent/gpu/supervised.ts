@@ -1,33 +1,38 @@
 import {
-  type NvmlSupervisor,
-  type NvmlSupervisorOptions,
+  type ReaderSupervisor,
+  type ReaderSupervisorOptions,
   type RestartReason,
-  createNvmlSupervisor,
+  createReaderSupervisor,
 } from "../../../agent/gpu/supervisor.ts";
-import type { NvmlReading } from "../../../agent/gpu/reading.ts";
+import type { GpusReading } from "../../../agent/gpu/reading.ts";
 import type { FakeDriver } from "./fake-driver.ts";
 
 export interface Supervised {
-  readonly supervisor: NvmlSupervisor;
+  readonly supervisor: ReaderSupervisor;
   readonly restarts: readonly RestartReason[];
   /** Moves the supervisor's clock. */
   advance(seconds: number): void;
   /** A reading that must succeed. */
-  read(): Promise<NvmlReading>;
+  read(): Promise<GpusReading>;
   /** The reading after GPM's 100 ms. */
-  readLater(): Promise<NvmlReading>;
+  readLater(): Promise<GpusReading>;
 }
 
+/** Options of the supervisor, and the library and the /proc of its process. */
+export type SupervisedOptions = Partial<ReaderSupervisorOptions> & { readonly library?: string; readonly proc?: string };
+
 /** The supervisor with the real process on the fake driver; its clock stands until the test moves it. */
-export function supervise(driver: FakeDriver, options: Partial<NvmlSupervisorOptions> = {}): Supervised {
+export function supervise(driver: Pick<FakeDriver, "program" | "library" | "directory">, options: SupervisedOptions = {}): Supervised {
   let now = 1000;
   const restarts: RestartReason[] = [];
-  const supervisor = createNvmlSupervisor({
-    ...{ program: driver.program, library: driver.library, proc: driver.directory, clock: () => now, startLimit: 30, readLimit: 10 },
+  const { library = driver.library, proc = driver.directory, ...rest } = options;
+  const supervisor = createReaderSupervisor({
+    ...{ name: "NVML", program: driver.program, clock: () => now, startLimit: 30, readLimit: 10 },
+    start: { type: "start", library, proc },
     restarted: (reason) => restarts.push(reason),
-    ...options,
+    ...rest,
   });
-  const read = async (): Promise<NvmlReading> => {
+  const read = async (): Promise<GpusReading> => {
     const outcome = await supervisor.read();
     if (!outcome.ok) throw new Error(outcome.error);
     return outcome.reading;

@@ -1,7 +1,7 @@
 import type { GpuDetail } from "../summarize/gpus.ts";
 import type { GpuReading, MigInstance } from "./reading.ts";
 
-/** NVML's reading in the terms every GPU reader shares. */
+/** A reading in the terms every GPU reader shares. */
 export function toSample({ index, uuid, figures, processes, remappedRows, mig, instance, ...rest }: GpuReading): GpuDetail {
   const podUids = [...new Set(processes?.map((p) => p.podUid).filter((uid) => uid !== undefined))];
   return {
@@ -9,6 +9,7 @@ export function toSample({ index, uuid, figures, processes, remappedRows, mig, i
     uuid,
     ...figures,
     throttleSecondsByReason: rest.throttleSecondsByReason,
+    ...(rest.throttling !== undefined && { throttling: rest.throttling }),
     eccErrors: rest.eccErrors,
     xidEvents: rest.xid,
     podUids,

@@ -1,20 +1,21 @@
 import { type Health, down, unknown, up } from "../scrape/health.ts";
 import { type GpuState, drainedGpu, observeGpu } from "../summarize/gpus.ts";
-import { toSample } from "./nvml-sample.ts";
+import { toSample } from "./reading-sample.ts";
 import type { GpuReader } from "./reader.ts";
-import type { GpuReading, NvmlReading } from "./reading.ts";
-import type { NvmlSupervisor } from "./supervisor.ts";
+import type { GpuReading, GpusReading } from "./reading.ts";
+import type { ReaderSupervisor } from "./supervisor.ts";
 
-export interface NvmlReader extends GpuReader {
-  /** Whether the last read was good and some GPU has the GPM counters (SM, tensor, DRAM, PCIe, NVLink). */
-  hasGpm(): boolean;
-  /** Cost of the NVML process since the last call, and its memory now; it is the agent's cost too. */
+export interface ProcessReader extends GpuReader {
+  /** Whether the last read was good and some GPU has counters of its multiprocessors, memory and links. */
+  hasCounters(): boolean;
+  /** Cost of the reader's process since the last call, and its memory now; it is the agent's cost too. */
   takeCost(): { readonly cpuSeconds: number; readonly privateBytes: number };
   close(): void;
 }
 
-export interface NvmlReaderOptions {
-  readonly supervisor: NvmlSupervisor;
+export interface ProcessReaderOptions {
+  readonly target: "nvml" | "dcgm";
+  readonly supervisor: ReaderSupervisor;
   /** Unix seconds. */
   readonly now: () => number;
   /** Monotonic seconds. */
@@ -22,15 +23,18 @@ export interface NvmlReaderOptions {
   scraped(source: "gpu", seconds: number, bytes: number): void;
 }
 
-/** All GPUs of the node, through the NVML process. While it does not answer, figures are absent, not old. */
-export function createNvmlReader({ supervisor, now, clock, scraped }: NvmlReaderOptions): NvmlReader {
+/** What the counters are called by those who can do something about their absence. */
+const COUNTERS = { nvml: "GPM", dcgm: "profiling" } as const;
+
+/** All GPUs of the node, through the process of one reader. While it does not answer, figures are absent, not old. */
+export function createProcessReader({ target, supervisor, now, clock, scraped }: ProcessReaderOptions): ProcessReader {
   let states = new Map<string, GpuState>();
   let health: Health = unknown;
   let gpm = false;
   let cpu = { total: 0, taken: 0 };
   let memory = 0;
   return {
-    target: "nvml",
+    target,
     async scrape() {
       const start = clock();
       const outcome = await supervisor.read();
@@ -50,7 +54,9 @@ export function createNvmlReader({ supervisor, now, clock, scraped }: NvmlReader
       });
       // A GPU that is gone stays until the XIDs it left with are reported.
       states = new Map([...[...states].filter(([, state]) => hasXids(state)), ...seen]);
-      health = reading.gpus.every(isSilent) ? down(health, now(), duration, reading.lost.join("; ")) : up(now(), duration, noteOf(reading));
+      health = reading.gpus.every(isSilent)
+        ? down(health, now(), duration, reading.lost.join("; "))
+        : up(now(), duration, noteOf(reading, COUNTERS[target]));
       gpm = reading.gpus.some((gpu) => gpu.gpm);
       // A new process counts from zero.
       if (outcome.cpuSeconds < cpu.total) cpu = { total: 0, taken: cpu.taken - cpu.total };
@@ -63,7 +69,7 @@ export function createNvmlReader({ supervisor, now, clock, scraped }: NvmlReader
       states = new Map([...states].map(([key, state]) => [key, drainedGpu(state)]));
       return taken;
     },
-    hasGpm: () => gpm && health.state === "up",
+    hasCounters: () => gpm && health.state === "up",
     takeCost() {
       const cpuSeconds = Math.max(0, cpu.total - cpu.taken);
       cpu = { ...cpu, taken: cpu.total };
@@ -79,13 +85,15 @@ const hasXids = ({ events }: GpuState): boolean => [...events.xid.values()].some
 const isSilent = ({ figures }: GpuReading): boolean => Object.keys(figures).length === 0;
 
 /** What an operator should know of a read that is good enough to use. */
-function noteOf({ gpus, lost }: NvmlReading): string | undefined {
+function noteOf({ gpus, lost }: GpusReading, counters: string): string | undefined {
   const without = gpus.filter((gpu) => !gpu.gpm);
   const [first] = without;
   const noGpm =
     first === undefined
       ? []
-      : [`${without.length} of ${gpus.length} GPUs (${first.name}) have no GPM counters: SM, tensor, DRAM, PCIe and NVLink stay absent`];
+      : [
+          `${without.length} of ${gpus.length} GPUs (${first.name}) have no ${counters} counters: SM, tensor, DRAM, PCIe and NVLink stay absent`,
+        ];
   const notes = [...lost, ...gpus.flatMap((gpu) => gpu.problems), ...noGpm];
   return notes.length === 0 ? undefined : notes.join("; ");
 }
