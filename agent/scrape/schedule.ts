@@ -23,9 +23,12 @@ export async function everyBeat(schedule: Schedule, signal: AbortSignal, run: ()
   };
   // One listener for the whole loop: a node has tens of loops, and one for each beat would be most of what a beat costs.
   signal.addEventListener("abort", stop, { once: true });
+  let beat = Number.NEGATIVE_INFINITY;
   for (;;) {
     const now = monotonicSeconds();
-    const wait = Math.max(0, nextBeat(schedule, now) - now) * 1000;
+    // Timers come up to a millisecond early; a beat that is over by then must not be run a second time.
+    beat = nextBeat(schedule, Math.max(now, beat));
+    const wait = Math.max(0, beat - now) * 1000;
     await new Promise<void>((resolve) => {
       wake = resolve;
       timer = setTimeout(resolve, wait);
@@ -59,9 +62,12 @@ export function sleep(seconds: number, signal: AbortSignal): Promise<void> {
   });
 }
 
+const SLOTS = 5;
+
 /**
- * Where in the period a target is read: a hash of its name (FNV-1a, then murmur3's mixing, because names differ in their last letters only) spread over the first half. The second half is left
- * free so that a normal scrape is in before the report at the period's end, and every report covers one scrape.
+ * Where in the period a target is read: a hash of its name (FNV-1a, then murmur3's mixing, because names differ in their last letters only) chooses
+ * one of five slots in the first half. The second half is left free so that a normal scrape is in before the report at the period's end, and every
+ * report covers one scrape. Slots, because a process that wakes up for one target alone takes twice as long for it as right after another.
  */
 export function phaseOf(name: string, period: number): number {
   let hash = 0x811c9dc5;
@@ -69,5 +75,5 @@ export function phaseOf(name: string, period: number): number {
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
   hash = (hash ^ (hash >>> 16)) >>> 0;
-  return (hash / 2 ** 32) * 0.5 * period;
+  return (Math.floor((hash / 2 ** 32) * SLOTS) / SLOTS) * 0.5 * period;
 }
