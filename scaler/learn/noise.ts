@@ -2,13 +2,13 @@ import { FAST_TAU, NOW_TAU } from "./workload.ts";
 import type { Levels } from "./forecaster.ts";
 
 /** Deviations within this many standard errors of the slow mean are noise. */
-const ERRORS = 1.5;
+const ERRORS = 2;
 const FEWEST = 6;
 /** Median of |x| ÷ standard deviation, for normal x. */
 const MEDIAN_OF_NORMAL = 0.6745;
 
 /**
- * The quick means with their noise taken out: what lies within 1.5 standard errors of the slow mean is put back on it, and the rest
+ * The quick means with their noise taken out: what lies within 2 standard errors of the slow mean is put back on it, and the rest
  * moves towards it by as much (soft threshold), so that a step or a ramp still shows and chance does not. Chance is not lost: the
  * queue's formula has it as burstiness. A trend drawn through noise is 2.5 times the noise, and the highest of its ticks is what a
  * scale-up would follow.
