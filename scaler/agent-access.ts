@@ -1,14 +1,46 @@
+import { performance } from "node:perf_hooks";
 import { ScalerError, type ScalerSettings } from "./config.ts";
+import { admitted, refused, type Admit } from "./intake/admission.ts";
 import { authorizer, openTokenFile, type Authorize } from "./intake/server-auth.ts";
+import { createTokenReviewer, type TokenReviewer } from "./kube/token-review.ts";
+import { createKubeApi } from "./kube/transport.ts";
 import type { Log } from "./log.ts";
 
-/** Who may open the agents' link, by the settings `token` and `agentTokens`. Without either, everybody who can reach the port. */
-export async function openAgentAccess(
+export interface AgentAccess {
+  readonly admit: Admit;
+  readonly close: () => void;
+}
+
+/**
+ * Who may open the agents' link: who presents a token of the settings `token` and `agentTokens`, or a ServiceAccount token of one of
+ * `agentAccounts`. Without any of these, everybody who can reach the port.
+ */
+export async function openAgentAccess(settings: ScalerSettings, log: Log): Promise<AgentAccess> {
+  const stopping = new AbortController();
+  const reviewer = await openReviewer(settings, stopping.signal);
+  const tokens = await openTokens(settings, log);
+  const close = (): void => {
+    stopping.abort();
+    tokens?.close();
+  };
+  if (tokens === undefined && reviewer === undefined) return { admit: () => admitted(), close };
+  return {
+    close,
+    admit(header) {
+      if (tokens?.authorize(header) === true) return admitted();
+      const token = /^Bearer (\S+)$/.exec(header ?? "")?.[1];
+      if (token === undefined) return refused("unauthorized", "no bearer token was presented");
+      return reviewer?.review(token) ?? refused("unauthorized", "the token is none of those that agents may present");
+    },
+  };
+}
+
+async function openTokens(
   { token, agentTokens }: ScalerSettings,
   log: Log,
-): Promise<{ readonly authorize: Authorize; readonly close: () => void }> {
+): Promise<{ readonly authorize: Authorize; readonly close: () => void } | undefined> {
   const also = token === undefined ? [] : [token];
-  if (agentTokens === undefined) return { authorize: authorizer(token === undefined ? undefined : also), close: () => undefined };
+  if (agentTokens === undefined) return token === undefined ? undefined : { authorize: authorizer(also), close: () => undefined };
   const file = await openTokenFile({
     path: agentTokens,
     also,
@@ -16,4 +48,17 @@ export async function openAgentAccess(
   });
   if (!file.ok) throw new ScalerError("bad-settings", `agentTokens: ${file.error}`);
   return file.value;
+}
+
+async function openReviewer(
+  { agentAccounts, agentAudience: audience, kubeconfig }: ScalerSettings,
+  signal: AbortSignal,
+): Promise<TokenReviewer | undefined> {
+  if (agentAccounts === undefined) return undefined;
+  // The client library is large: who asks no cluster does not load it.
+  const { connect } = await import("./kube/connect.ts");
+  const cluster = connect(kubeconfig);
+  if (!cluster.ok) throw new ScalerError("bad-settings", `agentAccounts: ${cluster.error}`);
+  const api = createKubeApi(cluster.value.door);
+  return createTokenReviewer({ api, audience, accounts: new Set(agentAccounts), clock: () => performance.now() / 1000, signal });
 }

@@ -6,6 +6,14 @@ const bytes = z.coerce
   .int()
   .min(64 * 1024);
 
+/** `namespace/name,namespace/name`, or a list in the settings file. */
+const accounts = z.union([z.string().transform((text) => text.split(",").map((part) => part.trim())), z.array(z.string())]).pipe(
+  z
+    .array(z.string().regex(/^[a-z0-9.-]+\/[a-z0-9.-]+$/, "not a ServiceAccount; write namespace/name"))
+    .min(1)
+    .max(100),
+);
+
 /**
  * Settings of the scaler. Each is a key of the settings file, a flag (`--fleet-url`) and an environment variable
  * (`FULCRUM_FLEET_URL`).
@@ -37,6 +45,10 @@ export const scalerSettingsSchema = z.object({
   webRoot: z.string().min(1).optional().describe("directory of the page's files; default: the ones shipped"),
   token: z.string().min(1).optional().describe("bearer token that agents must present"),
   agentTokens: z.string().min(1).optional().describe("file of bearer tokens, one per line, of which agents must present one; watched"),
+  agentAccounts: accounts
+    .optional()
+    .describe("ServiceAccounts whose tokens agents may present, as namespace/name,…; checked by the API server (TokenReview)"),
+  agentAudience: z.string().min(1).default("fulcrum").describe("audience that ServiceAccount tokens of agents must be made for"),
   tlsCert: z.string().min(1).optional().describe("certificate chain (PEM) to serve https, wss and KEDA's port with; watched"),
   tlsKey: z.string().min(1).optional().describe("key (PEM) of tlsCert"),
   kedaPort: z.coerce.number().int().min(0).max(65_535).optional().describe("port of KEDA's external scaler (gRPC); default: not served"),

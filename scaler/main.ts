@@ -143,7 +143,7 @@ export async function runWith<State>(
         decisions: history.decisions(SNAPSHOT_DECISIONS),
       }),
     });
-    const intake = intakeOf(scaler, metrics, { maxAgents: settings.maxAgents, authorize: access.authorize, standby }, log);
+    const intake = intakeOf(scaler, metrics, { maxAgents: settings.maxAgents, admit: access.admit, standby }, log);
     onStanding = (standing) => {
       metrics.standing(standing);
       live.broadcast({ type: "state", state: scaler.state() });
@@ -264,9 +264,9 @@ function intakeOf(scaler: Scaler, metrics: ScalerMetrics, options: IntakeOptions
       connected: (node) => scaler.connected(node, true),
       disconnected: (node) => scaler.connected(node, false),
       report: scaler.report,
-      refused(code, node) {
+      refused(code, node, why) {
         metrics.refused(code);
-        if (code !== "duplicate") log.warn({ code, node }, "intake: a message was refused");
+        if (code !== "duplicate") log.warn({ code, node, why }, "intake: a message was refused");
       },
     },
     options,

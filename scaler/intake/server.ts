@@ -3,11 +3,12 @@ import type { Duplex } from "node:stream";
 import { WebSocketServer, type WebSocket } from "ws";
 import { decodeAgentMessage, encode } from "../../wire/codec.ts";
 import { LIMITS, PROTOCOL_VERSION, type AgentMessage, type NodeReport } from "../../wire/messages.ts";
-import type { Authorize } from "./server-auth.ts";
+import { refused, type Admission, type Admit } from "./admission.ts";
 
 /** Why a message or a connection was refused; labels fulcrum_reports_rejected_total. */
 export const REFUSALS = [
   "unauthorized",
+  "auth-unavailable",
   "too-many-agents",
   "standby",
   "superseded",
@@ -28,11 +29,11 @@ export interface IntakeHandlers {
   disconnected(node: string): void;
   /** False when the report was folded before. */
   report(report: NodeReport): boolean;
-  refused(code: Refusal, node: string | undefined): void;
+  refused(code: Refusal, node: string | undefined, why?: string): void;
 }
 
 export interface IntakeOptions {
-  readonly authorize: Authorize;
+  readonly admit: Admit;
   readonly maxAgents: number;
   /** True while another scaler leads: agents belong to the leader. */
   readonly standby?: () => boolean;
@@ -52,6 +53,8 @@ export interface IntakeServer {
 
 interface Session {
   readonly socket: WebSocket;
+  /** The only node it may report for; undefined = any. */
+  readonly bound: string | undefined;
   node: string | undefined;
   boot: string;
   alive: boolean;
@@ -63,6 +66,8 @@ export function createIntakeServer(handlers: IntakeHandlers, options: IntakeOpti
   const server = new WebSocketServer({ noServer: true, maxPayload: LIMITS.message, perMessageDeflate: false });
   const sessions = new Set<Session>();
   const byNode = new Map<string, Session>();
+  /** Connections whose token is being looked at. */
+  let entering = 0;
 
   function refuse(session: Session, code: Refusal, message: string, closeWith?: number): void {
     handlers.refused(code, session.node);
@@ -84,6 +89,9 @@ export function createIntakeServer(handlers: IntakeHandlers, options: IntakeOpti
   }
 
   function hello(session: Session, message: Extract<AgentMessage, { type: "hello" }>): void {
+    if (session.bound !== undefined && message.node !== session.bound) {
+      return refuse(session, "wrong-node", `the token was made for a pod of node ${session.bound}`, 1008);
+    }
     const older = byNode.get(message.node);
     if (older === undefined && byNode.size >= options.maxAgents) {
       return refuse(session, "too-many-agents", `this scaler takes at most ${options.maxAgents} agents`, 1013);
@@ -114,8 +122,8 @@ export function createIntakeServer(handlers: IntakeHandlers, options: IntakeOpti
     handlers.disconnected(session.node);
   }
 
-  server.on("connection", (socket: WebSocket) => {
-    const session: Session = { socket, node: undefined, boot: "", alive: true };
+  server.on("connection", (socket: WebSocket, _: IncomingMessage, bound: string | undefined) => {
+    const session: Session = { socket, bound, node: undefined, boot: "", alive: true };
     sessions.add(session);
     const late = setTimeout(() => {
       if (session.node === undefined) refuse(session, "no-hello", "no hello came", 1008);
@@ -148,11 +156,20 @@ export function createIntakeServer(handlers: IntakeHandlers, options: IntakeOpti
 
   return {
     handleUpgrade(request, socket, head) {
-      if (!options.authorize(request.headers.authorization)) return turnAway(socket, "unauthorized", "401 Unauthorized");
+      // Before who it is, because it costs nothing: whoever asks is sent on to the leader.
       if (options.standby?.() === true) return turnAway(socket, "standby", "503 Service Unavailable");
       // Sockets that never say hello count too: four per agent is room enough for reconnects.
-      if (sessions.size >= options.maxAgents * 4) return turnAway(socket, "too-many-agents", "503 Service Unavailable");
-      server.handleUpgrade(request, socket, head, (ws) => server.emit("connection", ws, request));
+      if (sessions.size + entering >= options.maxAgents * 4) return turnAway(socket, "too-many-agents", "503 Service Unavailable");
+      const admission = options.admit(request.headers.authorization);
+      if (!(admission instanceof Promise)) return enter(admission, request, socket, head);
+      entering++;
+      void admission
+        .catch((cause: unknown): Admission => refused("auth-unavailable", String(cause)))
+        .then((found) => {
+          entering--;
+          // It may have left while it was looked at.
+          if (!socket.destroyed) enter(found, request, socket, head);
+        });
     },
     agents: () => byNode.size,
     dismiss() {
@@ -167,8 +184,16 @@ export function createIntakeServer(handlers: IntakeHandlers, options: IntakeOpti
     },
   };
 
-  function turnAway(socket: Duplex, code: Refusal, status: string): void {
-    handlers.refused(code, undefined);
+  function enter(admission: Admission, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    if (!admission.ok) {
+      const status = admission.code === "unauthorized" ? "401 Unauthorized" : "503 Service Unavailable";
+      return turnAway(socket, admission.code, status, admission.reason);
+    }
+    server.handleUpgrade(request, socket, head, (ws) => server.emit("connection", ws, request, admission.node));
+  }
+
+  function turnAway(socket: Duplex, code: Refusal, status: string, why?: string): void {
+    handlers.refused(code, undefined, why);
     socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
   }
 }

@@ -12,9 +12,10 @@ export interface Grant {
   /**
    * see: replica counts; act: changing them through scale subresources, and nothing without it; act-on-components: changing them where
    * there is none, which RBAC cannot narrow to the count; choose-victims: saying which pods of a Deployment go first; lead: in the
-   * scaler's own namespace only; tell: ScalingPolicy objects, what they say of themselves, and events.
+   * scaler's own namespace only; tell: ScalingPolicy objects, what they say of themselves, and events; admit:
+   * whether agents are who they say.
    */
-  readonly for: "see" | "act" | "act-on-components" | "choose-victims" | "lead" | "tell";
+  readonly for: "see" | "act" | "act-on-components" | "choose-victims" | "lead" | "tell" | "admit";
 }
 
 /** Kinds of whom one object is the replicas of one role. Others with a scale subresource work too, once they are granted. */
@@ -50,6 +51,7 @@ export const GRANTS: readonly Grant[] = [
   { group: "fulcrum.dev", resource: "scalingpolicies", verbs: ["list", "watch"], for: "tell" },
   { group: "fulcrum.dev", resource: "scalingpolicies/status", verbs: ["patch"], for: "tell" },
   { group: "events.k8s.io", resource: "events", verbs: ["create", "patch"], for: "tell" },
+  { group: "authentication.k8s.io", resource: "tokenreviews", verbs: ["create"], for: "admit" },
   { group: "coordination.k8s.io", resource: "leases", verbs: ["create", "get", "update"], for: "lead" },
   // What the leader has learned, for its successor.
   { group: "", resource: "configmaps", verbs: ["create", "get", "update"], for: "lead" },

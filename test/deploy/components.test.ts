@@ -131,9 +131,12 @@ describe.skipIf(kubectl === undefined)(`deploy/components ${needs("kubectl")}`, 
     const m = withComponents("pod-resources");
     const agent = workload(m, "DaemonSet");
     const defaults = agentSettingsSchema.parse({ node: "n", discovery: "kubernetes" });
-    const [mount, ...others] = container(agent).volumeMounts;
+    const mounts = container(agent).volumeMounts.filter((v) => v.name !== "scaler-token");
+    const [mount, ...others] = mounts;
     expect([mount, others]).toEqual([{ name: "pod-resources", mountPath: dirname(defaults.podResources), readOnly: true }, []]);
-    expect(spec(agent).volumes).toMatchObject([{ name: "pod-resources", hostPath: { path: dirname(defaults.podResources) } }]);
+    expect(spec(agent).volumes.filter((v) => "hostPath" in v)).toMatchObject([
+      { name: "pod-resources", hostPath: { path: dirname(defaults.podResources) } },
+    ]);
     expect(container(agent).securityContext).toMatchObject({
       allowPrivilegeEscalation: false,
       readOnlyRootFilesystem: true,
@@ -148,7 +151,8 @@ describe.skipIf(kubectl === undefined)(`deploy/components ${needs("kubectl")}`, 
   it("targets brings a file that its agent accepts, where the agent looks for it", () => {
     const m = withComponents("targets");
     const agent = workload(m, "DaemonSet");
-    expect(env(agent, "FULCRUM_TARGETS")).toBe(`${container(agent).volumeMounts[0]?.mountPath}/$(FULCRUM_NODE).json`);
+    const mount = container(agent).volumeMounts.find((v) => v.name === "targets");
+    expect(env(agent, "FULCRUM_TARGETS")).toBe(`${mount?.mountPath}/$(FULCRUM_NODE).json`);
     expect(env(agent, "FULCRUM_DISCOVERY")).toBe("kubernetes");
     const files = Object.entries(m.configMaps.find((map) => map.metadata.name === "fulcrum-targets")?.data ?? {});
     expect(files).toHaveLength(1);
@@ -215,10 +219,20 @@ describe.skipIf(kubectl === undefined)(`deploy/components ${needs("kubectl")}`, 
     expect(certificate.spec.secretName).toBe("fulcrum-scaler-tls");
     expect(certificate.spec.dnsNames).toContain(new URL(env(agent, "FULCRUM_SCALER_URL") ?? "").hostname);
     expect(scaler.spec.template.metadata.annotations["prometheus.io/scheme"]).toBe("https");
+  });
 
+  it("agent-token has agents present a token of the Secret, and the scaler take no other", () => {
+    const m = withComponents("agent-token", "tls");
+    const [scaler, agent] = [workload(m, "Deployment"), workload(m, "DaemonSet")];
+    const mounted = (w: Workload, path: string): string | undefined => {
+      const mount = container(w).volumeMounts.find((v) => path.startsWith(`${v.mountPath}/`));
+      return spec(w).volumes.find((v) => v.name === mount?.name)?.secret?.secretName;
+    };
     expect(mounted(scaler, env(scaler, "FULCRUM_AGENT_TOKENS") ?? "")).toBe("fulcrum-agent-token");
     expect(mounted(agent, env(agent, "FULCRUM_TOKEN_FILE") ?? "")).toBe("fulcrum-agent-token");
     expect(spec(agent).volumes.find((v) => v.name === "token")?.secret?.items).toEqual([{ key: "token", path: "token" }]);
+    // An empty variable leaves the setting out.
+    expect(env(scaler, "FULCRUM_AGENT_ACCOUNTS")).toBe("");
   });
 
   it("only the overlay enforce has the right to act", () => {

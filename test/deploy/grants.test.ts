@@ -12,6 +12,7 @@ test.each([
   ["see", "base/scaler-rbac.yaml", "ClusterRole"],
   ["tell", "base/scaler-policies-rbac.yaml", "ClusterRole"],
   ["lead", "base/scaler-rbac.yaml", "Role"],
+  ["admit", "base/scaler-admit-rbac.yaml", "ClusterRole"],
   ["act", "components/act/rbac.yaml", "ClusterRole"],
   ["act-on-components", "components/act-on-components/rbac.yaml", "ClusterRole"],
   ["choose-victims", "components/choose-victims/rbac.yaml", "ClusterRole"],

@@ -212,14 +212,25 @@ describe.skipIf(kubectl === undefined).each(FOLDERS)(`deploy/%s ${needs("kubectl
 describe.skipIf(kubectl === undefined)(`deploy/overlays/observe ${needs("kubectl")}`, () => {
   const m = kubectl === undefined ? undefined : kustomize(kubectl, "overlays/observe");
 
-  it("cannot act: no rule may write to anything but the lease, the state beside it, the status of policies, and events", () => {
+  it("cannot act: no rule may write to anything but the lease, the state beside it, the status of policies, and events; asking about a token is a create that writes nothing", () => {
     const writes = (m?.roles ?? [])
       .flatMap((role) => role.rules)
       .filter((rule) => rule.verbs.some((v) => !["get", "list", "watch"].includes(v)));
     expect(writes.length).toBeGreaterThan(0);
     expect(new Set(writes.flatMap((rule) => rule.resources))).toEqual(
-      new Set(["leases", "configmaps", "scalingpolicies/status", "events"]),
+      new Set(["leases", "configmaps", "scalingpolicies/status", "events", "tokenreviews"]),
     );
+  });
+
+  it("has agents present a token of their own account, made for the scaler, which takes that account's and no other", () => {
+    const [agent, scaler] = ["DaemonSet", "Deployment"].map((kind) => m?.workloads.find((w) => w.kind === kind)?.spec.template.spec);
+    const env = (pod: typeof agent, name: string) => pod?.containers[0]?.env.find((e) => e.name === name)?.value;
+    const file = env(agent, "FULCRUM_TOKEN_FILE") ?? "";
+    const mount = agent?.containers[0]?.volumeMounts.find((v) => file.startsWith(`${v.mountPath}/`));
+    const sources = (agent?.volumes.find((v) => v.name === mount?.name)?.["projected"] as { sources: unknown[] } | undefined)?.sources;
+    const audience = env(scaler, "FULCRUM_AGENT_AUDIENCE") ?? scalerSettingsSchema.shape.agentAudience.parse(undefined);
+    expect(sources).toEqual([{ serviceAccountToken: { audience, expirationSeconds: 3600, path: file.split("/").at(-1) } }]);
+    expect(env(scaler, "FULCRUM_AGENT_ACCOUNTS")).toBe(`fulcrum/${agent?.serviceAccountName}`);
   });
 
   it("brings the ConfigMaps that the pods mount, under their plain names", () => {

@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { createIntakeServer, type IntakeOptions, type IntakeServer, type Refusal } from "../../../scaler/intake/server.ts";
-import { authorizer } from "../../../scaler/intake/server-auth.ts";
+import { admitted, refused } from "../../../scaler/intake/admission.ts";
 import { LIMITS, type NodeReport } from "../../../wire/messages.ts";
 import { connectAgent, hello } from "../support/agent-client.ts";
 import { report } from "../support/reports.ts";
@@ -36,7 +36,7 @@ async function start(options: Partial<IntakeOptions> = {}): Promise<Started> {
       },
       refused: (code) => refusals.push(code),
     },
-    { maxAgents: 10, authorize: authorizer(undefined), ...options },
+    { maxAgents: 10, admit: () => admitted(), ...options },
   );
   const server = createServer();
   server.on("upgrade", intake.handleUpgrade);
@@ -146,7 +146,7 @@ describe("the agents' link", () => {
   });
 
   test("with a token set, only those who present it get in", async () => {
-    const { url, refusals } = await start({ authorize: authorizer(["secret"]) });
+    const { url, refusals } = await start({ admit: (header) => (header === "Bearer secret" ? admitted() : refused("unauthorized", "no")) });
     const status = async (headers: Record<string, string>): Promise<number | undefined> =>
       new Promise((resolve) => {
         const socket = new WebSocket(url, { headers });

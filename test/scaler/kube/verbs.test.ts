@@ -4,6 +4,7 @@ import { watchPolicyObjects } from "../../../scaler/kube/policy-watch.ts";
 import { createEventRecorder } from "../../../scaler/kube/report/events.ts";
 import { createReporter } from "../../../scaler/kube/report/reporter.ts";
 import { createStateMap } from "../../../scaler/kube/state-map.ts";
+import { createTokenReviewer } from "../../../scaler/kube/token-review.ts";
 import { GRANTS } from "../../../scaler/kube/verbs.ts";
 import type { PolicyObject } from "../../../scaler/policy/objects.ts";
 import { apiOf, openScene, policyFor } from "../../support/kube-api/scene.ts";
@@ -95,6 +96,9 @@ test("what is granted is what is used: no verb more, none less", async () => {
   await tellOf(server, leadership);
   const map = createStateMap({ api: apiOf(server), leadership, namespace: "fulcrum", lease: "fulcrum-scaler", identity: "a" });
   for (let i = 0; i < 2; i++) expect((await map.write({ version: "1", policies: {} }, new AbortController().signal)).ok).toBe(true);
+  const { signal } = new AbortController();
+  const accounts = new Set(["fulcrum/fulcrum-agent"]);
+  await createTokenReviewer({ api: apiOf(server), audience: "fulcrum", accounts, clock: () => 0, signal }).review("a.b.c");
   await leadership.stop();
   await server.close();
   const used = new Set(server.calls.map((c) => `${c.verb} ${c.resource} ${c.group}`));

@@ -26,6 +26,13 @@ export type Fault = (
   call: Omit<SeenCall, "status">,
 ) => Answer | "cut" | "cut after" | undefined | Promise<Answer | "cut" | "cut after" | undefined>;
 
+/** Whose a token is, what it was made for, and on which node the pod is that it was made for. */
+export interface KnownToken {
+  readonly username: string;
+  readonly audiences: readonly string[];
+  readonly node?: string;
+}
+
 /** An API server on loopback that speaks the real protocol over an own store. */
 export interface KubeApiServer {
   readonly url: string;
@@ -34,7 +41,7 @@ export interface KubeApiServer {
   readonly calls: SeenCall[];
   readonly watches: Set<OpenWatch>;
   /** Tokens that TokenReview knows, and who they are. */
-  readonly tokens: Map<string, { readonly username: string; readonly audiences: readonly string[] }>;
+  readonly tokens: Map<string, KnownToken>;
   /** What the caller may do, as SelfSubjectAccessReview tells it. */
   allows: (asked: { readonly verb: string; readonly group: string; readonly resource: string }) => boolean;
   /** What is served; a CustomResourceDefinition adds to it. */
@@ -50,7 +57,7 @@ export async function startKubeApi(token = "secret", kinds: readonly ServedKind[
     store: new Store(),
     calls: [] as SeenCall[],
     watches: new Set<OpenWatch>(),
-    tokens: new Map<string, { username: string; audiences: readonly string[] }>(),
+    tokens: new Map<string, KnownToken>(),
     allows: () => true,
     kinds: [...kinds],
     fault: (() => undefined) as Fault,
@@ -148,10 +155,9 @@ function reviewToken({ tokens }: State, body: Fields): Answer {
   const known = tokens.get(token ?? "");
   const shared = known?.audiences.filter((a) => audiences === undefined || audiences.includes(a)) ?? [];
   const authenticated = known !== undefined && shared.length > 0;
-  return ok(
-    { ...body, status: authenticated ? { authenticated, user: { username: known.username }, audiences: shared } : { authenticated } },
-    201,
-  );
+  const extra = known?.node === undefined ? {} : { extra: { "authentication.kubernetes.io/node-name": [known.node] } };
+  const found = authenticated ? { authenticated, user: { username: known.username, ...extra }, audiences: shared } : { authenticated };
+  return ok({ ...body, status: found }, 201);
 }
 
 function reviewAccess({ allows }: State, body: Fields): Answer {
