@@ -5,6 +5,8 @@ export interface ServedKind {
   readonly kind: string;
   readonly plural: string;
   readonly status: boolean;
+  /** It stands in no namespace. */
+  readonly clusterScoped?: true;
   readonly scale?: { readonly spec: string; readonly status: string; readonly selector: string };
 }
 
@@ -16,6 +18,31 @@ const served = (apiVersion: string, kind: string, plural: string, scale?: Served
   return { group, version, kind, plural, status: true, ...(scale === undefined ? {} : { scale }) };
 };
 
+const ofCluster = (apiVersion: string, kind: string, plural: string): ServedKind => ({
+  ...served(apiVersion, kind, plural),
+  clusterScoped: true,
+});
+
+/** Kinds that only manifests use. */
+export const MANIFEST_KINDS: readonly ServedKind[] = [
+  served("v1", "ServiceAccount", "serviceaccounts"),
+  served("v1", "Service", "services"),
+  served("v1", "Secret", "secrets"),
+  served("v1", "PersistentVolumeClaim", "persistentvolumeclaims"),
+  served("apps/v1", "DaemonSet", "daemonsets"),
+  served("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies"),
+  served("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets"),
+  served("rbac.authorization.k8s.io/v1", "Role", "roles"),
+  served("rbac.authorization.k8s.io/v1", "RoleBinding", "rolebindings"),
+  ofCluster("rbac.authorization.k8s.io/v1", "ClusterRole", "clusterroles"),
+  ofCluster("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", "clusterrolebindings"),
+  served("cert-manager.io/v1", "Issuer", "issuers"),
+  served("cert-manager.io/v1", "Certificate", "certificates"),
+  served("monitoring.coreos.com/v1", "PodMonitor", "podmonitors"),
+  served("monitoring.coreos.com/v1", "ServiceMonitor", "servicemonitors"),
+  served("monitoring.coreos.com/v1", "PrometheusRule", "prometheusrules"),
+];
+
 /** What a plain cluster serves, before anybody installs operators. */
 export const BUILT_IN_GROUPS = new Set([
   ...["", "apps", "autoscaling", "coordination.k8s.io", "events.k8s.io"],
@@ -26,16 +53,16 @@ export const KINDS: readonly ServedKind[] = [
   served("v1", "Pod", "pods"),
   served("v1", "Event", "events"),
   served("v1", "ConfigMap", "configmaps"),
-  served("v1", "Namespace", "namespaces"),
+  ofCluster("v1", "Namespace", "namespaces"),
   served("events.k8s.io/v1", "Event", "events"),
   served("fulcrum.dev/v1alpha1", "ScalingPolicy", "scalingpolicies"),
   served("resource.k8s.io/v1beta1", "ResourceSlice", "resourceslices"),
   served("apps/v1", "Deployment", "deployments", apps),
   served("apps/v1", "StatefulSet", "statefulsets", apps),
   served("coordination.k8s.io/v1", "Lease", "leases"),
-  served("authentication.k8s.io/v1", "TokenReview", "tokenreviews"),
-  served("authorization.k8s.io/v1", "SelfSubjectAccessReview", "selfsubjectaccessreviews"),
-  served("apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions"),
+  ofCluster("authentication.k8s.io/v1", "TokenReview", "tokenreviews"),
+  ofCluster("authorization.k8s.io/v1", "SelfSubjectAccessReview", "selfsubjectaccessreviews"),
+  ofCluster("apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions"),
   served("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers"),
   served("keda.sh/v1alpha1", "ScaledObject", "scaledobjects"),
   served("autoscaling.aibrix.ai/v1alpha1", "PodAutoscaler", "podautoscalers"),

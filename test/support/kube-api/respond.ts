@@ -64,8 +64,16 @@ export function listOf(kind: ServedKind, objects: readonly KubeObject[], version
 /** /apis/{group}/{version} */
 export function resourceList(kinds: readonly ServedKind[], groupVersion: string): Answer {
   const resources = kinds.flatMap((kind) => [
-    { name: kind.plural, kind: kind.kind, namespaced: kind.kind !== "TokenReview", singularName: "", verbs: ["get", "list", "watch"] },
-    ...(kind.status ? [{ name: `${kind.plural}/status`, kind: kind.kind, namespaced: true, singularName: "", verbs: ["get"] }] : []),
+    {
+      name: kind.plural,
+      kind: kind.kind,
+      namespaced: kind.clusterScoped !== true,
+      singularName: "",
+      verbs: ["create", "delete", "get", "list", "patch", "update", "watch"],
+    },
+    ...(kind.status
+      ? [{ name: `${kind.plural}/status`, kind: kind.kind, namespaced: kind.clusterScoped !== true, singularName: "", verbs: ["get"] }]
+      : []),
     ...(kind.scale === undefined
       ? []
       : [

@@ -4,8 +4,10 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { definedBy, KINDS, type ServedKind } from "./kinds.ts";
+import { openApi } from "./openapi.ts";
 import { listOf, ok, resourceList, scaleOf, status, type Answer } from "./respond.ts";
-import { Store, type Fields } from "./store.ts";
+import { mergePatch } from "./patch.ts";
+import { Store, type Fields, type Json, type KubeObject } from "./store.ts";
 import { openWatch, type OpenWatch } from "./watch.ts";
 import { write } from "./write.ts";
 
@@ -47,6 +49,8 @@ export interface KubeApiServer {
   /** What is served; a CustomResourceDefinition adds to it. */
   readonly kinds: ServedKind[];
   fault: Fault;
+  /** Unknown fields and wrong types of an object, for writes that ask for strict validation. */
+  validate: ((object: unknown) => readonly string[]) | undefined;
   /** What a caller must present. */
   token: string;
   close(): Promise<void>;
@@ -61,6 +65,7 @@ export async function startKubeApi(token = "secret", kinds: readonly ServedKind[
     allows: () => true,
     kinds: [...kinds],
     fault: (() => undefined) as Fault,
+    validate: undefined as KubeApiServer["validate"],
     token,
   };
   const server = createServer((request, response) => void serve(state, request, response));
@@ -80,7 +85,7 @@ export async function startKubeApi(token = "secret", kinds: readonly ServedKind[
   });
 }
 
-type State = Pick<KubeApiServer, "store" | "calls" | "watches" | "tokens" | "allows" | "kinds" | "fault" | "token">;
+type State = Pick<KubeApiServer, "store" | "calls" | "watches" | "tokens" | "allows" | "kinds" | "fault" | "validate" | "token">;
 
 async function serve(state: State, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const chunks: Buffer[] = [];
@@ -90,6 +95,7 @@ async function serve(state: State, request: IncomingMessage, response: ServerRes
   if (request.headers.authorization !== `Bearer ${state.token}`) return send(response, status(401, "Unauthorized", "Unauthorized"));
   if (/^\/(api(\/[^/]+)?|apis(\/[^/]+){0,2})\/?$/.test(url.pathname) && request.method === "GET")
     return send(response, discovery(state.kinds, url.pathname));
+  if (url.pathname.startsWith("/openapi/v3")) return send(response, openApi(state.kinds, url.pathname));
   const target = route(state.kinds, url.pathname);
   if (target === undefined) return send(response, status(404, "NotFound", "the server could not find the requested resource"));
   const body = text === "" ? {} : (JSON.parse(text) as Fields);
@@ -139,6 +145,10 @@ function answerTo(state: State, asked: Asked): Answer {
   }
   if (kind.kind === "SelfSubjectAccessReview") return reviewAccess(state, asked.body);
   if (method !== "GET") {
+    const refused = refusal(state, asked);
+    if (refused !== undefined) return refused;
+    // Nothing of it is kept.
+    if (query.get("dryRun") === "All") return dryRun(asked, store.get(resource, namespace, name));
     const answer = write(store, asked);
     if (kind.kind === "CustomResourceDefinition" && method === "POST" && answer.status === 201) state.kinds.push(...definedBy(asked.body));
     return answer;
@@ -148,6 +158,26 @@ function answerTo(state: State, asked: Asked): Answer {
   if (object === undefined)
     return status(404, "NotFound", `${kind.plural}${kind.group === "" ? "" : `.${kind.group}`} "${name}" not found`);
   return ok(subresource === "scale" ? scaleOf(kind, object) : object);
+}
+
+/** What would be; merge patches and creations are all that is tried dry. */
+function dryRun({ method, body }: Asked, object: KubeObject | undefined): Answer {
+  if (method === "POST") return ok(body, 201);
+  return object === undefined ? status(404, "NotFound", "not found") : ok(mergePatch(object as unknown as Json, body));
+}
+
+/** What strict validation finds, and that an object's namespace must be there before it: only where the test says what fields kinds have. */
+function refusal({ store, validate }: State, { kind, namespace, method, query, body }: Asked): Answer | undefined {
+  if (validate === undefined || method !== "POST") return undefined;
+  const problems = query.get("fieldValidation") === "Strict" ? validate(body) : [];
+  if (problems.length > 0)
+    return status(
+      400,
+      "BadRequest",
+      `${kind.kind} in version "${kind.version}" cannot be handled: strict decoding error: ${problems.join(", ")}`,
+    );
+  if (namespace === "" || store.get("namespaces.", "", namespace) !== undefined) return undefined;
+  return status(404, "NotFound", `namespaces "${namespace}" not found`);
 }
 
 function reviewToken({ tokens }: State, body: Fields): Answer {
@@ -200,7 +230,8 @@ const groupsOf = (kinds: readonly ServedKind[]): unknown =>
         groupVersion: `${name}/${version}`,
         version,
       })),
-    }));
+    }))
+    .map((group) => ({ ...group, preferredVersion: group.versions[0] }));
 
 function route(kinds: readonly ServedKind[], path: string): Target | undefined {
   const match = /^\/(?:api|apis\/([^/]+))\/([^/]+)(?:\/namespaces\/([^/]+))?\/([^/]+)(?:\/([^/]+))?(?:\/([^/]+))?$/.exec(path);
