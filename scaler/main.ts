@@ -38,7 +38,7 @@ const clock = (): number => Date.now() / 1000;
 /** More than the history holds: the page gets all of it. */
 const ALL_FRAMES = 1_000_000;
 const SNAPSHOT_DECISIONS = 200;
-/** What was learned by another is not read. */
+/** What another version learned is not read, an earlier shape of the same is. */
 const STATE_VERSION = `${VERSION} shape ${LEARNED_SHAPE}`;
 
 export interface ScalerHooks {

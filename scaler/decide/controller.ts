@@ -3,12 +3,13 @@ import type { Decision } from "../../core/decision.ts";
 import type { Observation } from "../../core/observation.ts";
 import type { Summary } from "../../core/summary.ts";
 import { startLearning } from "../learn/learn.ts";
+import { revive } from "../learn/revive.ts";
 import { fullTrim } from "../learn/trim.ts";
 import { scheduledFloors } from "../policy/schedule.ts";
 import type { Policy, PolicySpec } from "../policy/schema.ts";
 import { compose, hold } from "./compose.ts";
 import type { Controller, StageProbe } from "./controller.types.ts";
-import { forecast, startForecasts, worst, type Demand } from "./demand.ts";
+import { forecast, resumeForecasts, startForecasts, worst, type Demand } from "./demand.ts";
 import { assess, paid, type Assessed } from "./evidence.ts";
 import { guard, type GuardContext } from "./guards.ts";
 import { insightOf } from "./insight.ts";
@@ -16,7 +17,7 @@ import { notice } from "./notice.ts";
 import type { Plan, Prediction } from "./predict.ts";
 import { propose } from "./propose.ts";
 import { violation, weigh, type Bounds, type Targets } from "./search.ts";
-import { situate } from "./situation.ts";
+import { modelErrors, situate } from "./situation.ts";
 import type { FulcrumState } from "./state.ts";
 import { transferBound } from "./transfer-bound.ts";
 
@@ -51,7 +52,8 @@ export const fulcrum: Controller<FulcrumState> = {
 
 /** Continues after a restart: what was learned stays, and when pools last changed; the view of the fleet's recent past does not. */
 export function resume(state: FulcrumState, policy: Policy, at: number): FulcrumState {
-  const { learned, trim, changes } = state;
+  const { trim, changes } = state;
+  const learned = revive(state.learned, policy.spec);
   const { regrets } = changes;
   const kept = {
     up: { prefill: past(changes.up.prefill, at), decode: past(changes.up.decode, at) },
@@ -61,7 +63,7 @@ export function resume(state: FulcrumState, policy: Policy, at: number): Fulcrum
       decode: { ...regrets.decode, at: past(regrets.decode.at, at) },
     },
   };
-  return { ...fulcrum.start(policy, state.prior, at), learned, trim, changes: kept };
+  return { ...fulcrum.start(policy, state.prior, at), learned, trim, changes: kept, forecasts: resumeForecasts(state.forecasts) };
 }
 
 /** Another machine's clock may be ahead: a change in the future would be a cool-down without end. */
@@ -131,6 +133,7 @@ function decide(
     gpus: bounds.gpus,
     conversion: proposal.conversion,
     floors: scheduledFloors(spec.schedule, o.at),
+    modelError: modelErrors(state.learned),
     nearEnough: nearEnough(here, proposal.targets, o, spec),
   };
   const guarded = probe("guard", () => guard(proposal.plan, context));

@@ -2,6 +2,7 @@ import { tokensPerSecond, type TokensPerSecond } from "../../core/units.ts";
 import { burstiness } from "../learn/burstiness.ts";
 import { ewmaMean } from "../learn/ewma.ts";
 import { forecastRate, noForecasts, type ForecastState, type Levels } from "../learn/forecaster.ts";
+import { anticipate, noSeason, reviveSeason, type Season } from "../learn/season.ts";
 import { lengths, type Lengths, type Workload } from "../learn/workload.ts";
 
 /** Offered work that a plan must carry. Rates per second. */
@@ -23,9 +24,18 @@ export interface Forecasts {
   readonly arrivals: ForecastState;
   readonly uncached: ForecastState;
   readonly output: ForecastState;
+  /** The day's course of each; it outlives a restart. */
+  readonly seasons: Seasons;
 }
 
-export const startForecasts: Forecasts = { arrivals: noForecasts, uncached: noForecasts, output: noForecasts };
+export interface Seasons {
+  readonly arrivals: Season;
+  readonly uncached: Season;
+  readonly output: Season;
+}
+
+export const noSeasons: Seasons = { arrivals: noSeason, uncached: noSeason, output: noSeason };
+export const startForecasts: Forecasts = { arrivals: noForecasts, uncached: noForecasts, output: noForecasts, seasons: noSeasons };
 
 /** Demand to plan for `horizon` seconds ahead, each rate by the forecaster that has done best on it lately. */
 export function forecast(
@@ -42,19 +52,36 @@ export function forecast(
   const arrivals = forecastRate(before.arrivals, arrivalsSeen, time);
   const uncached = forecastRate(before.uncached, tokensSeen, time);
   const output = forecastRate(before.output, levels(w, "output") ?? { now: 0, fast: 0, slow: 0 }, time);
+  const day = {
+    arrivals: anticipate(before.seasons.arrivals, time, arrivals.level, arrivals.rate),
+    uncached: anticipate(before.seasons.uncached, time, uncached.level, uncached.rate),
+    output: anticipate(before.seasons.output, time, output.level, output.rate),
+  };
   // Produced tokens lag arrivals by a request's life and collapse when decode starves; arrivals × length do not.
-  const offered = known.osl === undefined ? 0 : arrivals.rate * known.osl;
+  const offered = known.osl === undefined ? 0 : day.arrivals.rate * known.osl;
   return {
-    forecasts: { arrivals: arrivals.state, uncached: uncached.state, output: output.state },
+    forecasts: {
+      arrivals: arrivals.state,
+      uncached: uncached.state,
+      output: output.state,
+      seasons: { arrivals: day.arrivals.season, uncached: day.uncached.season, output: day.output.season },
+    },
     demand: {
-      arrivals: arrivals.rate,
-      prefillTokens: tokensPerSecond(uncached.rate),
+      arrivals: day.arrivals.rate,
+      prefillTokens: tokensPerSecond(day.uncached.rate),
       prefillTokensNow: tokensPerSecond(uncached.level),
-      decodeTokens: tokensPerSecond(Math.max(offered, output.rate)),
+      decodeTokens: tokensPerSecond(Math.max(offered, day.output.rate)),
       lengths: known,
       burstiness: burstiness(w.arrivals, w.span),
     },
   };
+}
+
+/** After a restart the recent past is unknown, the course of the days is not. */
+export function resumeForecasts(kept: Partial<Forecasts> | undefined): Forecasts {
+  const { arrivals, uncached, output } = kept?.seasons ?? noSeasons;
+  const seasons = { arrivals: reviveSeason(arrivals), uncached: reviveSeason(uncached), output: reviveSeason(output) };
+  return { ...startForecasts, seasons };
 }
 
 function levels(w: Workload, of: "arrivals" | "uncached" | "output"): Levels | undefined {

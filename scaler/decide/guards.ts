@@ -1,4 +1,5 @@
 import type { Reason, ReasonCode } from "../../core/decision.ts";
+import { MISMATCH } from "../learn/fit.ts";
 import type { PolicySpec } from "../policy/schema.ts";
 import type { EvidenceLevel } from "./evidence.ts";
 import type { Plan } from "./predict.ts";
@@ -33,6 +34,8 @@ export interface GuardContext {
   readonly conversion: boolean;
   /** Scheduled floors in force now. */
   readonly floors: { readonly prefill: number; readonly decode: number };
+  /** Rolling relative error of each pool's latency model. */
+  readonly modelError: Readonly<Record<Role, number>>;
   /** Predicted and delivered latency are close enough to the targets to leave the pools alone. */
   readonly nearEnough: boolean;
 }
@@ -73,6 +76,18 @@ const partialEvidence = perPool("partial-evidence", (role, wanted, c) => ({
   replicas: c.evidence === "full" ? wanted : Math.max(wanted, c.current[role]),
   why: "with part of the replicas unseen nothing scales down",
 }));
+
+/** Speaks whenever a model is off, whether it changes the plan or not: it is refitted, and what it calls spare is not believed. */
+const modelMismatch: Guard = (plan, c) => {
+  const off = ROLES.filter((role) => c.modelError[role] > MISMATCH);
+  const next = { ...plan };
+  for (const role of off) next[role] = Math.max(plan[role], c.current[role]);
+  const reasons = off.map((role): Reason => {
+    const text = `${role} takes other times than its model says (by ${(c.modelError[role] * 100).toFixed(0)} %): it is refitted and does not scale down`;
+    return { code: "model-mismatch", text, numbers: { errorRatio: c.modelError[role], toleratedRatio: MISMATCH } };
+  });
+  return { plan: next, reasons };
+};
 
 const panicStart = perPool("panic-start", (role, wanted, c) => {
   const { seen } = c;
@@ -187,6 +202,7 @@ const wholeTrade: Guard = (plan, c) => {
 
 const ORDER: readonly Guard[] = [
   partialEvidence,
+  modelMismatch,
   panicStart,
   scheduled,
   minimum,

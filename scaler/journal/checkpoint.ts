@@ -38,6 +38,19 @@ export function parseCheckpoint(text: string, where: string): { readonly checkpo
   }
 }
 
+/** Whether one written as `theirs` can be read as `ours` ("0.1.0 shape 3"): the same version, the same shape of what was learned or an earlier one. */
+export function readable(theirs: string, ours: string): boolean {
+  const [version, shape] = parts(ours);
+  const [otherVersion, otherShape] = parts(theirs);
+  return version === otherVersion && otherShape <= shape;
+}
+
+function parts(text: string): readonly [string, number] {
+  const [version = "", shape = "1"] = text.split(" shape ");
+  const number = Number(shape);
+  return [version, Number.isInteger(number) && number >= 1 ? number : Infinity];
+}
+
 function isCheckpoint(value: unknown): value is Checkpoint {
   if (!isObject(value) || typeof value["version"] !== "string" || !isObject(value["policies"])) return false;
   return Object.values(value["policies"]).every(

@@ -1,76 +1,76 @@
-import { decodeSeconds, prefillSeconds, type DecodeModel, type PrefillModel } from "../../core/latency-model.ts";
+import { transferSeconds, type DecodeModel, type PrefillModel } from "../../core/latency-model.ts";
 import type { Observation } from "../../core/observation.ts";
+import { bytes } from "../../core/units.ts";
 import type { Prior } from "../decide/controller.types.ts";
 import type { PolicySpec } from "../policy/schema.ts";
 import { addEwma, emptyEwma, ewmaMean, type Ewma } from "./ewma.ts";
+import { noFit, type Fit } from "./fit.ts";
 import { learnLeadTime, startLeadTime, type LeadTime } from "./lead-time.ts";
-import { factor, learnScale, unitScale, type Scale } from "./scale.ts";
+import { decodeModel, learnDecode, learnPrefill, learnTransfer, prefillModel, transferModel } from "./model-fits.ts";
+import { noneWarming, noteReady, warmingUp, type Warming } from "./warming.ts";
 import { emptyWorkload, learnWorkload, lengths, type Workload } from "./workload.ts";
 
-/** Goes up with every change of the fields below: a checkpoint of another shape is not read. */
-export const LEARNED_SHAPE = 2;
+/** As long as prompts are remembered twice over: it follows their lengths. */
+const BYTES_TAU = 30;
+
+/** Goes up with every change of the fields below: an earlier shape is revived (revive.ts), a later one not read. */
+export const LEARNED_SHAPE = 3;
 
 /** Everything learned online, from exactly what agents report. Plain JSON. */
 export interface Learned {
   readonly workload: Workload;
-  readonly prefill: Scale;
-  readonly decode: Scale;
+  /** Latency models, one factor per coefficient. */
+  readonly prefill: Fit;
+  readonly decode: Fit;
+  readonly transfer: Fit;
   readonly lead: { readonly prefill: LeadTime; readonly decode: LeadTime };
-  /** Seconds per KV transfer as delivered, and transfers' bytes per busy second. */
-  readonly transfer: Ewma;
+  /** Bytes of one KV transfer. */
+  readonly transferBytes: Ewma;
   readonly kvCapacity: number | null;
+  readonly warming: { readonly prefill: Warming; readonly decode: Warming };
 }
 
 export const startLearning = (spec: PolicySpec): Learned => ({
   workload: emptyWorkload,
-  prefill: unitScale,
-  decode: unitScale,
+  prefill: noFit,
+  decode: noFit,
+  transfer: noFit,
   lead: { prefill: startLeadTime(spec.pools.prefill.leadTime), decode: startLeadTime(spec.pools.decode.leadTime) },
-  transfer: emptyEwma,
+  transferBytes: emptyEwma,
   kvCapacity: null,
+  warming: { prefill: noneWarming, decode: noneWarming },
 });
 
 /** One interval's lesson. Missing parts teach nothing. */
 export function learn(l: Learned, o: Observation, spec: PolicySpec, prior: Prior): Learned {
   const workload = learnWorkload(l.workload, o);
+  const warming = {
+    prefill: noteReady(l.warming.prefill, o.pools.prefill?.replicas, o.at),
+    decode: noteReady(l.warming.decode, o.pools.decode?.replicas, o.at),
+  };
+  // Before anything is known a cold sample is better than the prior.
+  const cold = (role: "prefill" | "decode"): boolean => l[role].cov !== null && warmingUp(warming[role], o.at);
   return {
     workload,
-    prefill: learnPrefill(l.prefill, o, workload, prior.prefill),
-    decode: learnDecode(l.decode, o, prior.decode),
+    prefill: cold("prefill") ? l.prefill : learnPrefill(l.prefill, o, workload, prior),
+    decode: cold("decode") ? l.decode : learnDecode(l.decode, o, prior),
+    transfer: learnTransfer(l.transfer, o.transfer, workload, prior),
     lead: {
       prefill: learnLeadTime(l.lead.prefill, o.pools.prefill?.replicas, o.at, spec.pools.prefill.leadTime),
       decode: learnLeadTime(l.lead.decode, o.pools.decode?.replicas, o.at, spec.pools.decode.leadTime),
     },
-    transfer: learnTransfer(l.transfer, o),
+    transferBytes: meanBytes(l.transferBytes, o),
     kvCapacity: o.pools.decode?.kvCapacityTokens ?? l.kvCapacity,
+    warming,
   };
 }
 
-function learnPrefill(s: Scale, o: Observation, workload: Workload, prior: PrefillModel): Scale {
-  const batches = o.pools.prefill?.interval?.batches;
-  if (batches === undefined || !(batches.count > 0) || !(batches.tokens > 0)) return s;
-  const perPass = batches.tokens / batches.count;
-  const known = lengths(workload);
-  // Attention: each computed token sees its prompt; token-weighted mean length = E[L²]/E[L].
-  const weighted = known === undefined ? perPass : known.isl * known.spread;
-  return learnScale(s, batches.seconds, batches.count * prefillSeconds(prior, perPass, perPass * weighted));
+function meanBytes(e: Ewma, { transfer: t }: Observation): Ewma {
+  if (t?.transfers === undefined || t.bytes === undefined || !(t.transfers > 0)) return e;
+  return addEwma(e, t.bytes / t.transfers, t.seconds, BYTES_TAU);
 }
 
-function learnDecode(s: Scale, o: Observation, prior: DecodeModel): Scale {
-  const steps = o.pools.decode?.interval?.steps;
-  if (steps === undefined || !(steps.count > 0)) return s;
-  // The model is linear, so the mean step is the step of the means.
-  const predicted = steps.count * decodeSeconds(prior, steps.sequences / steps.count, steps.kvTokens / steps.count);
-  return learnScale(s, steps.seconds, predicted);
-}
-
-function learnTransfer(e: Ewma, o: Observation): Ewma {
-  const t = o.transfer;
-  if (t?.transfers === undefined || t.busySeconds === undefined || !(t.transfers > 0)) return e;
-  return addEwma(e, t.busySeconds / t.transfers, t.seconds, 30);
-}
-
-/** The models in force: the prior's shape at the learned size. */
+/** The models in force: the prior's with what was learned of each coefficient. */
 export interface Models {
   readonly prefill: PrefillModel;
   readonly decode: DecodeModel;
@@ -80,14 +80,11 @@ export interface Models {
 }
 
 export function models(l: Learned, prior: Prior): Models {
-  const p = factor(l.prefill);
-  const d = factor(l.decode);
-  const isl = lengths(l.workload)?.isl ?? 0;
-  const expected = prior.transfer.latency + (isl * prior.kvBytesPerToken) / prior.transfer.bytesPerSecond;
+  const perTransfer = ewmaMean(l.transferBytes) ?? (lengths(l.workload)?.isl ?? 0) * prior.kvBytesPerToken;
   return {
-    prefill: { floor: prior.prefill.floor * p, c0: prior.prefill.c0 * p, c1: prior.prefill.c1 * p, c2: prior.prefill.c2 * p },
-    decode: { d0: prior.decode.d0 * d, d1: prior.decode.d1 * d, d2: prior.decode.d2 * d },
-    transfer: ewmaMean(l.transfer) ?? expected,
+    prefill: prefillModel(l.prefill, prior),
+    decode: decodeModel(l.decode, prior),
+    transfer: transferSeconds(transferModel(l.transfer, prior), bytes(perTransfer)),
     kvCapacity: l.kvCapacity ?? prior.kvCapacityTokens,
   };
 }

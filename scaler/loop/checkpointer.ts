@@ -1,4 +1,4 @@
-import { readCheckpoint, writeCheckpoint, type PolicyCheckpoint } from "../journal/checkpoint.ts";
+import { readable, readCheckpoint, writeCheckpoint, type PolicyCheckpoint } from "../journal/checkpoint.ts";
 import type { Log } from "../log.ts";
 
 /** Keeps the newest state of every policy on disk. Writes never overlap: what comes during one goes with the next. */
@@ -18,11 +18,11 @@ export const noCheckpointer: Checkpointer = {
   flush: async () => undefined,
 };
 
-/** A checkpoint of another version is not used: the shape of what was learned may have changed. */
+/** A checkpoint of another version, or of a later shape of what was learned, is not used. */
 export async function openCheckpointer(path: string, version: string, log: Log): Promise<Checkpointer> {
   const { checkpoint, problem } = await readCheckpoint(path);
   if (problem !== undefined) log.warn({ problem }, "checkpoint: not used; learning starts anew");
-  const policies = new Map(checkpoint?.version === version ? Object.entries(checkpoint.policies) : []);
+  const policies = new Map(checkpoint !== undefined && readable(checkpoint.version, version) ? Object.entries(checkpoint.policies) : []);
   let dirty = false;
   let writing: Promise<void> | undefined;
 

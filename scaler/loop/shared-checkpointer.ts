@@ -1,4 +1,4 @@
-import type { Checkpoint, PolicyCheckpoint } from "../journal/checkpoint.ts";
+import { readable, type Checkpoint, type PolicyCheckpoint } from "../journal/checkpoint.ts";
 import type { SharedState } from "../kube/state-map.ts";
 import type { Log } from "../log.ts";
 import type { Checkpointer } from "./checkpointer.ts";
@@ -38,8 +38,8 @@ export function shareCheckpoints(options: SharedOptions): Checkpointer & { stop(
     tell(found.ok ? undefined : found.error, "checkpoint: what the last leader left cannot be read");
     if (!found.ok) return;
     // The shape of what was learned may have changed with the version.
-    left = found.value?.version === version ? found.value.policies : {};
-    if (found.value !== undefined && found.value.version !== version)
+    left = found.value !== undefined && readable(found.value.version, version) ? found.value.policies : {};
+    if (found.value !== undefined && !readable(found.value.version, version))
       log.info({ theirs: found.value.version, ours: version }, "checkpoint: the last leader was of another version; not used");
   }
 

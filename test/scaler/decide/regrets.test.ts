@@ -22,6 +22,7 @@ function shrink(since: number, count: number): ReturnType<typeof guard> {
     gpus: 16,
     conversion: false,
     floors: { prefill: 1, decode: 1 },
+    modelError: { prefill: 0, decode: 0 },
     nearEnough: false,
   };
   return guard({ prefill: 2, decode: 2 }, context);

@@ -7,7 +7,7 @@ import type { Observation } from "../../../core/observation.ts";
 import { DEFAULT_PRIOR } from "../../../scaler/config-prior.ts";
 import { digest } from "../../../scaler/decide/digest.ts";
 import { openJournal } from "../../../scaler/journal/append.ts";
-import { readCheckpoint, writeCheckpoint } from "../../../scaler/journal/checkpoint.ts";
+import { readable, readCheckpoint, writeCheckpoint } from "../../../scaler/journal/checkpoint.ts";
 import { parseJournal } from "../../../scaler/journal/parse.ts";
 import { readJournal } from "../../../scaler/journal/read.ts";
 import type { JournalRecord, StartRecord } from "../../../scaler/journal/records.ts";
@@ -240,6 +240,12 @@ describe("checkpoint", () => {
     await writeCheckpoint(path, { version: "2", policies: {} });
     expect(await readCheckpoint(path)).toEqual({ checkpoint: { version: "2", policies: {} } });
     expect(await readdir(join(directory, "deep"))).toEqual(["checkpoint.json"]);
+  });
+
+  test("is read by the same version with the same shape of what was learned or a later one", () => {
+    for (const theirs of ["0.1.0", "0.1.0 shape 2", "0.1.0 shape 3"]) expect(readable(theirs, "0.1.0 shape 3")).toBe(true);
+    for (const theirs of ["0.2.0 shape 3", "0.1.0 shape 4", "0.1.0 shape", "0.1.0 shape x", ""])
+      expect(readable(theirs, "0.1.0 shape 3")).toBe(false);
   });
 
   test.each(["", "{", "null", "[]", '{"version":"1"}', '{"version":"1","policies":{"a":{}}}', '{"version":"1","policies":{"a":null}}'])(

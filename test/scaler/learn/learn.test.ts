@@ -3,7 +3,6 @@ import { describe, expect, it } from "vitest";
 import { burstiness } from "../../../scaler/learn/burstiness.ts";
 import { addEwma, emptyEwma, ewmaMean } from "../../../scaler/learn/ewma.ts";
 import { learnLeadTime, startLeadTime } from "../../../scaler/learn/lead-time.ts";
-import { factor, learnScale, unitScale } from "../../../scaler/learn/scale.ts";
 import { fullTrim, learnTrim } from "../../../scaler/learn/trim.ts";
 import { emptyWorkload, learnWorkload, lengths } from "../../../scaler/learn/workload.ts";
 import { observationOf } from "../../support/observations.ts";
@@ -22,35 +21,6 @@ describe("weighted means", () => {
           expect(mean).toBeLessThanOrEqual(Math.max(...values) + 1e-3);
         },
       ),
-    );
-  });
-});
-
-describe("model scale", () => {
-  it("finds a machine three times slower or faster than its prior", () => {
-    for (const truth of [3, 1 / 3]) {
-      let s = unitScale;
-      for (let i = 0; i < 20; i++) s = learnScale(s, 2 * truth, 2);
-      expect(factor(s)).toBeCloseTo(truth, 1);
-    }
-  });
-
-  it("ignores one wild sample and follows three", () => {
-    let s = unitScale;
-    for (let i = 0; i < 20; i++) s = learnScale(s, 2, 2);
-    s = learnScale(s, 20, 2);
-    expect(factor(s)).toBeCloseTo(1, 6);
-    s = learnScale(learnScale(s, 20, 2), 20, 2);
-    expect(factor(s)).toBeGreaterThan(5);
-  });
-
-  it("stays bounded and finite whatever it is fed", () => {
-    fc.assert(
-      fc.property(fc.array(fc.tuple(fc.double(), fc.double())), (samples) => {
-        const f = factor(samples.reduce((s, [a, b]) => learnScale(s, a, b), unitScale));
-        expect(f).toBeGreaterThanOrEqual(1 / 17);
-        expect(f).toBeLessThanOrEqual(17);
-      }),
     );
   });
 });
