@@ -19,6 +19,7 @@ export interface MetricSpec {
 
 const POOL = ["namespace", "pool", "role", "model", "engine"] as const;
 const GPU = ["gpu", "uuid", "pod", "pool", "role"] as const;
+const LINK = ["namespace", "policy", "source", "target"] as const;
 const RDMA = ["device", "port", "netdev"] as const;
 const POLICY = ["namespace", "policy"] as const;
 // The quantile of a gauge stands in `q`: Prometheus keeps the label `quantile` for summaries.
@@ -262,6 +263,25 @@ export const CATALOG = [
   counter("fulcrum_reports_received_total", "Node reports folded, by node.", ["node"], scaler),
   counter("fulcrum_reports_rejected_total", "Messages refused, by reason.", ["reason"], scaler),
   counter("fulcrum_requests_stitched_total", "Requests whose prefill and decode halves were joined by trace id.", [], scaler),
+  counter(
+    "fulcrum_ttft_part_seconds_total",
+    "Time to first token of stitched requests, by part: queue, prefill, transfer, first_decode (its wait and first step).",
+    [...POLICY, "part"],
+    scaler,
+  ),
+  counter("fulcrum_ttft_part_requests_total", "Stitched requests of which this part was measured.", [...POLICY, "part"], scaler),
+  // Scaler: KV transfers by source and target node. An end is empty where only the other is known; further links than fit count as other.
+  counter("fulcrum_kv_link_transfers_total", "KV transfers of stitched requests.", LINK, scaler),
+  counter("fulcrum_kv_link_transfer_seconds_total", "Time those transfers took.", LINK, scaler),
+  counter("fulcrum_kv_link_failures_total", "KV transfers that failed, as engines count them on one of the two nodes.", LINK, scaler),
+  gauge("fulcrum_kv_link_bytes_per_second", "KV bytes of stitched requests over wall time, last minute.", LINK, scaler),
+  gauge(
+    "fulcrum_kv_link_speed_bytes_per_second",
+    "KV bytes of stitched requests over the time their transfers took, last minute.",
+    LINK,
+    scaler,
+  ),
+  gauge("fulcrum_kv_link_slow", "1 while the link is at least twice as slow as the median link of its policy, else 0.", LINK, scaler),
   counter("fulcrum_keda_requests_total", "Questions of KEDA answered, by method and gRPC status.", ["method", "code"], scaler),
   gauge(
     "fulcrum_policy_valid",

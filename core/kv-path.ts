@@ -2,6 +2,10 @@
 export const KV_PATH_PROBLEMS = ["kv-transfer-fell-back-to-tcp", "kv-path-congested"] as const;
 export type KvPathProblem = (typeof KV_PATH_PROBLEMS)[number];
 
+/** Notices on the page and in `/api/state`: what nodes say of themselves, and what only the scaler sees. */
+export const NOTICE_CODES = [...KV_PATH_PROBLEMS, "kv-link-slow"] as const;
+export type NoticeCode = (typeof NOTICE_CODES)[number];
+
 /**
  * Rates beside which the engines' own KV bytes are shown, bytes per second of one node. `application` is what the engines count (one side of a
  * transfer counts it, whatever its direction); the others are what the hardware moved, for whatever purpose.

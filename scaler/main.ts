@@ -131,6 +131,8 @@ export async function runWith<State>(
       log,
       onFolded: metrics.reportFolded,
       onStitched: () => metrics.stitched(1),
+      onExplained: metrics.explained,
+      onLinks: metrics.links,
       onDropped: metrics.dropPolicy,
       leader: acting.value.leader,
       problems: () => followed.policies?.problems() ?? [],

@@ -4,6 +4,7 @@ import { Decisions } from "./panels/decisions.tsx";
 import { Footer } from "./panels/footer.tsx";
 import { Header } from "./panels/header.tsx";
 import { Latency } from "./panels/latency.tsx";
+import { Links } from "./panels/links.tsx";
 import { Objectives } from "./panels/objectives.tsx";
 import { Pool } from "./panels/pool.tsx";
 
@@ -36,6 +37,7 @@ function Panels() {
         <Pool role="prefill" />
         <Pool role="decode" />
       </div>
+      <Links />
       {latest.value === null ? (
         <p class="empty">No frame of this policy yet: the first comes with the scaler's next control tick.</p>
       ) : null}

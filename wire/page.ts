@@ -1,4 +1,5 @@
 import type { Decision } from "../core/decision.ts";
+import type { NoticeCode } from "../core/kv-path.ts";
 
 /**
  * Scaler → browser. On connect one `snapshot`, then one `frame` per control tick (or second), and a `decision`
@@ -26,6 +27,46 @@ export interface PageState {
   readonly leader: PageLeader | null;
   /** Policy files and objects that are not in use as they stand. */
   readonly problems: readonly PolicyProblemNote[];
+  /** KV transfers between nodes, one matrix per policy. */
+  readonly links: readonly PageLinks[];
+  /** What the KV path suffers from now. */
+  readonly notices: readonly PageNotice[];
+}
+
+export interface PageLinks {
+  readonly policy: string;
+  /** Seconds that the figures cover: the last minute. */
+  readonly seconds: number;
+  /** The busiest, slow ones first. */
+  readonly links: readonly PageLink[];
+  /** Links that are not listed. */
+  readonly others: number;
+}
+
+/** One link; null = absent, never zero. An end is null where only the other one is known. */
+export interface PageLink {
+  readonly source: string | null;
+  readonly target: string | null;
+  /** Stitched requests whose transfer was timed. */
+  readonly transfers: number;
+  /** As the engines count them. */
+  readonly failures: number;
+  readonly meanSeconds: number | null;
+  /** KV bytes of those requests over wall time. */
+  readonly bytesPerSecond: number | null;
+  /** Their bytes over the time that the transfers took. */
+  readonly speed: number | null;
+  /** Speed of the median link ÷ this one's; null on too few transfers or links, and within a node. */
+  readonly slowness: number | null;
+  readonly slow: boolean;
+}
+
+export interface PageNotice {
+  readonly code: NoticeCode;
+  readonly subject: string;
+  readonly text: string;
+  /** Unix seconds. */
+  readonly since: number;
 }
 
 export interface PageLeader {

@@ -8,6 +8,10 @@ export interface Stitched {
   readonly namespace: string;
   readonly prefillPool: string;
   readonly decodePool: string;
+  /** Nodes of the two halves. */
+  readonly sourceNode: string;
+  readonly targetNode: string;
+  readonly promptTokens: number | undefined;
   /** Unix seconds, by the clock of the decode node. */
   readonly firstTokenAt: number;
   /** Age of the first token when its report was made: the decode half is only known when the request ends. */
@@ -30,14 +34,18 @@ export interface StitchLimits {
 export const STITCH_LIMITS: StitchLimits = { pending: 50_000, timeout: 600 };
 
 export interface Stitcher {
-  /** `reportAt` is the node's clock at the report, `receivedAt` ours (for the timeout). */
-  add(half: RequestHalf, reportAt: number, receivedAt: number): Stitched | undefined;
+  /** `node` reported it; `reportAt` is its clock at the report, `receivedAt` ours (for the timeout). */
+  add(half: RequestHalf, node: string, reportAt: number, receivedAt: number): Stitched | undefined;
   counts(): { readonly stitched: number; readonly expired: number; readonly impossible: number; readonly pending: number };
 }
 
-interface Waiting {
+interface Half {
   readonly half: RequestHalf;
+  readonly node: string;
   readonly reportAt: number;
+}
+
+interface Waiting extends Half {
   readonly receivedAt: number;
 }
 
@@ -57,20 +65,20 @@ export function createStitcher(limits: StitchLimits = STITCH_LIMITS): Stitcher {
   }
 
   return {
-    add(half, reportAt, receivedAt) {
+    add(half, node, reportAt, receivedAt) {
       if (half.role !== "prefill" && half.role !== "decode") return undefined;
       const key = `${half.namespace}/${half.trace}`;
       const other = waiting.get(key);
       if (other === undefined || other.half.role === half.role) {
         // A half that comes again (a retry on another replica) replaces the first and starts to wait anew.
         waiting.delete(key);
-        waiting.set(key, { half, reportAt, receivedAt });
+        waiting.set(key, { half, node, reportAt, receivedAt });
         expire(receivedAt);
         return undefined;
       }
       waiting.delete(key);
-      const decodeReportAt = half.role === "decode" ? reportAt : other.reportAt;
-      const joined = join(half.role === "prefill" ? half : other.half, half.role === "decode" ? half : other.half, decodeReportAt);
+      const own = { half, node, reportAt };
+      const joined = half.role === "prefill" ? join(own, other) : join(other, own);
       if (joined === undefined) impossible++;
       else stitched++;
       return joined;
@@ -80,7 +88,8 @@ export function createStitcher(limits: StitchLimits = STITCH_LIMITS): Stitcher {
 }
 
 /** Undefined when the halves contradict each other (clocks apart) or the decode half never made a token. */
-function join(prefill: RequestHalf, decode: RequestHalf, reportAt: number): Stitched | undefined {
+function join(source: Half, target: Half): Stitched | undefined {
+  const [prefill, decode] = [source.half, target.half];
   if (decode.firstToken === undefined) return undefined;
   const firstTokenAt = decode.start + decode.firstToken;
   const ttft = firstTokenAt - prefill.start;
@@ -93,8 +102,11 @@ function join(prefill: RequestHalf, decode: RequestHalf, reportAt: number): Stit
     namespace: decode.namespace,
     prefillPool: prefill.pool,
     decodePool: decode.pool,
+    sourceNode: source.node,
+    targetNode: target.node,
+    promptTokens: prefill.promptTokens ?? decode.promptTokens,
     firstTokenAt,
-    age: Math.max(0, reportAt - firstTokenAt),
+    age: Math.max(0, target.reportAt - firstTokenAt),
     ttft,
     queue: prefill.queue,
     prefill: prefill.prefill,

@@ -2,7 +2,9 @@ import type { NodeReport } from "../../wire/messages.ts";
 import type { PageLeader, PageState, PolicyProblemNote } from "../../wire/page.ts";
 import { emptyFleet, type FleetView } from "../intake/fleet-view.ts";
 import { fold, foldedSeq, forget, setConnected } from "../intake/fold.ts";
-import { isPool } from "../intake/select.ts";
+import { createLinkMatrix, type LinkMatrix, type LinkView } from "../intake/link-matrix.ts";
+import type { LinkTallies } from "../intake/link-tally.ts";
+import { belongs, isPool } from "../intake/select.ts";
 import { createStitcher, type Stitched } from "../intake/stitch.ts";
 import type { StartRecord } from "../journal/records.ts";
 import { policyName } from "../journal/records.ts";
@@ -10,6 +12,7 @@ import type { Log } from "../log.ts";
 import type { Policy } from "../policy/schema.ts";
 import { VERSION } from "../version.ts";
 import { policyState } from "./frame.ts";
+import { noticesOf, pageLinks } from "./links.ts";
 import type { Runner } from "./runner.ts";
 import { createTtftBreakdown, type TtftBreakdown } from "./ttft-breakdown.ts";
 
@@ -40,6 +43,10 @@ export interface ScalerDeps {
   readonly log: Log;
   readonly onFolded: (node: string) => void;
   readonly onStitched: () => void;
+  /** A stitched request of this policy. */
+  readonly onExplained: (policy: Policy, request: Stitched) => void;
+  /** A window of the policy's KV transfers has closed. */
+  readonly onLinks: (policy: Policy, closed: LinkTallies, view: LinkView) => void;
   readonly onDropped: (policy: Policy) => void;
   readonly leader: () => PageLeader | null;
   readonly problems: () => readonly PolicyProblemNote[];
@@ -49,6 +56,7 @@ export function createScaler(deps: ScalerDeps): Scaler {
   const { clock, log } = deps;
   const runners = new Map<string, Runner>();
   const breakdown = new Map<string, TtftBreakdown>();
+  const matrices = new Map<string, LinkMatrix>();
   const stitcher = createStitcher();
   let fleet = emptyFleet;
   // One change of policies at a time: a runner must have stopped before its successor starts.
@@ -60,7 +68,17 @@ export function createScaler(deps: ScalerDeps): Scaler {
       if (!takes(runner.policy, request)) continue;
       runner.stitched(request);
       breakdown.get(runner.name)?.add(request);
+      matrices.get(runner.name)?.add(request);
+      deps.onExplained(runner.policy, request);
     }
+  }
+
+  function noteLinks({ name, policy }: Runner, report: NodeReport, now: number): void {
+    const matrix = matrices.get(name);
+    if (matrix === undefined) return;
+    for (const pool of report.pools) if (belongs(policy, pool)) matrix.report(report.node, pool);
+    const closed = matrix.turn(now);
+    if (closed !== undefined) deps.onLinks(policy, closed, matrix.view());
   }
 
   async function stopRunner(name: string, runner: Runner): Promise<void> {
@@ -80,10 +98,11 @@ export function createScaler(deps: ScalerDeps): Scaler {
     for (const [name, policy] of wanted) {
       if (runners.has(name)) continue;
       if (!breakdown.has(name)) breakdown.set(name, createTtftBreakdown());
+      if (!matrices.has(name)) matrices.set(name, createLinkMatrix(clock()));
       runners.set(name, deps.startRunner(name, policy));
       log.info({ policy: name, mode: policy.spec.mode }, "policy: running");
     }
-    for (const name of breakdown.keys()) if (!runners.has(name)) breakdown.delete(name);
+    for (const kept of [breakdown, matrices]) for (const name of kept.keys()) if (!runners.has(name)) kept.delete(name);
   }
 
   return {
@@ -95,9 +114,10 @@ export function createScaler(deps: ScalerDeps): Scaler {
       deps.onFolded(report.node);
       for (const runner of runners.values()) runner.report(report);
       for (const half of report.requests) {
-        const joined = stitcher.add(half, report.at, now);
+        const joined = stitcher.add(half, report.node, report.at, now);
         if (joined !== undefined) stitched(joined);
       }
+      for (const runner of runners.values()) noteLinks(runner, report, now);
       return true;
     },
     foldedSeq: (node, boot) => foldedSeq(fleet, node, boot),
@@ -111,7 +131,7 @@ export function createScaler(deps: ScalerDeps): Scaler {
     },
     fleet: () => fleet,
     runners: () => [...runners.values()],
-    state: () => ({ ...pageState(fleet, [...runners.values()], clock()), leader: deps.leader(), problems: deps.problems() }),
+    state: () => ({ ...pageState(fleet, [...runners.values()], matrices, clock()), leader: deps.leader(), problems: deps.problems() }),
     stitching: () => ({ counts: stitcher.counts(), breakdown }),
     starts: () => [...runners.values()].map((runner) => runner.startRecord()),
     async stop() {
@@ -125,8 +145,16 @@ const takes = (policy: Policy, request: Stitched): boolean =>
   request.namespace === policy.metadata.namespace &&
   isPool(policy, "decode", { namespace: request.namespace, pool: request.decodePool, role: "decode", model: policy.spec.model ?? "" });
 
-function pageState(fleet: FleetView, runners: readonly Runner[], now: number): Omit<PageState, "leader" | "problems"> {
+function pageState(
+  fleet: FleetView,
+  runners: readonly Runner[],
+  matrices: ReadonlyMap<string, LinkMatrix>,
+  now: number,
+): Omit<PageState, "leader" | "problems"> {
+  const views = new Map([...matrices].map(([name, matrix]) => [name, matrix.view()]));
   return {
+    links: [...views].map(([name, view]) => pageLinks(name, view)),
+    notices: noticesOf(fleet, views, now),
     at: now,
     version: VERSION,
     policies: runners.map((runner) => policyState(runner.name, runner.policy, runner.last())),

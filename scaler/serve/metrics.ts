@@ -3,11 +3,15 @@ import type { Summary } from "../../core/summary.ts";
 import { allocatedGpus } from "../loop/frame.ts";
 import { desiredReplicas, POOL_ROLES, poolNameOf, type PoolRole, type TickView } from "../loop/tick-view.ts";
 import type { FleetView } from "../intake/fleet-view.ts";
+import type { LinkView } from "../intake/link-matrix.ts";
+import type { LinkTallies } from "../intake/link-tally.ts";
+import type { Stitched } from "../intake/stitch.ts";
 import { TTFT_SOURCES } from "../intake/ttft-source.ts";
 import { REFUSALS, type Refusal } from "../intake/server.ts";
 import { STANDINGS, type Standing } from "../kube/lease.ts";
 import type { Policy } from "../policy/schema.ts";
 import { EVIDENCE_HOLDS, holdReason } from "./hold-reason.ts";
+import { createLinkMetrics } from "./metrics-links.ts";
 import { createInstruments } from "./metrics-registry.ts";
 
 /** The scaler's own page of signals: what it sees, wants and did. A value that is absent has no series, never a zero. */
@@ -21,6 +25,10 @@ export interface ScalerMetrics {
   standing(standing: Standing): void;
   stateLeft(outcome: string, bytes: number | undefined): void;
   stitched(count: number): void;
+  /** Where the time to first token of a stitched request went. */
+  explained(policy: Policy, request: Stitched): void;
+  /** A window of the policy's KV transfers, and the last minute. */
+  links(policy: Policy, closed: LinkTallies, view: LinkView): void;
   kedaAnswered(method: string, code: string): void;
   policyFile(file: string, valid: boolean | undefined): void;
   statusWritten(outcome: string): void;
@@ -36,11 +44,19 @@ const QUANTILES = [
   { field: "p95", q: 0.95 },
   { field: "p99", q: 0.99 },
 ] as const;
+/** Where a stitched request's time to first token went. */
+const TTFT_PARTS = [
+  { part: "queue", field: "queue" },
+  { part: "prefill", field: "prefill" },
+  { part: "transfer", field: "transfer" },
+  { part: "first_decode", field: "firstDecode" },
+] as const;
 /** Written one way everywhere ("0.5", "0.95"), so that an objective and what was observed join on `q`. */
 const atQuantile = (q: number): Labels => ({ q: String(q) });
 
 export function createScalerMetrics(): ScalerMetrics {
   const { registry, gauge, counter } = createInstruments();
+  const links = createLinkMetrics({ gauge, counter });
   let collect = (): void => undefined;
   const stand = (standing: Standing): void => {
     gauge("fulcrum_leader").set(standing === "leading" ? 1 : 0);
@@ -125,6 +141,7 @@ export function createScalerMetrics(): ScalerMetrics {
     },
     dropPolicy(policy) {
       dropSeries(policy, gauge);
+      links.drop(labelsOf(policy));
     },
     reportFolded: (node) => counter("fulcrum_reports_received_total").inc({ node }),
     refused: (reason) => counter("fulcrum_reports_rejected_total").inc({ reason }),
@@ -135,6 +152,15 @@ export function createScalerMetrics(): ScalerMetrics {
       if (bytes !== undefined) gauge("fulcrum_shared_state_bytes").set(bytes);
     },
     stitched: (count) => counter("fulcrum_requests_stitched_total").inc(count),
+    explained(policy, request) {
+      for (const { part, field } of TTFT_PARTS) {
+        const seconds = request[field];
+        if (seconds === undefined) continue;
+        counter("fulcrum_ttft_part_seconds_total").inc({ ...labelsOf(policy), part }, seconds);
+        counter("fulcrum_ttft_part_requests_total").inc({ ...labelsOf(policy), part });
+      }
+    },
+    links: (policy, closed, view) => links.window(labelsOf(policy), closed, view),
     statusWritten: (outcome) => counter("fulcrum_policy_status_writes_total").inc({ outcome }),
     eventTold: (outcome) => counter("fulcrum_kube_events_total").inc({ outcome }),
     policyFile: (file, valid) => put(gauge("fulcrum_policy_valid"), { file }, valid === undefined ? undefined : valid ? 1 : 0),

@@ -69,6 +69,15 @@ describe.skipIf(executablePath === undefined)(`the live page of the running demo
     expect(reason).toMatch(/^[a-z-]+$/);
   });
 
+  it("shows KV transfers between the nodes, with bytes from the engines' own counters", async () => {
+    const panel = page.getByRole("region", { name: "KV path" });
+    await panel
+      .getByText(/node-a → node-[ab]/)
+      .first()
+      .waitFor({ timeout: 30_000 });
+    await until("bytes of a link", 30, async () => (/node-[ab]\s+\d+\s.*[MG]B\/s/.test(await panel.innerText()) ? true : undefined));
+  });
+
   it("complains of nothing on the console", () => {
     expect(complaints).toEqual([]);
   });

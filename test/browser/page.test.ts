@@ -52,6 +52,22 @@ describe.skipIf(executablePath === undefined)(`the live page in Chromium${why}`,
     await server.close();
   });
 
+  it("shows KV transfers by link, the slow one first and named; what is absent is no zero", async () => {
+    await page.goto(`http://127.0.0.1:${port}/`);
+    const panel = page.getByRole("region", { name: "KV path" });
+    await panel.waitFor();
+    const rows = await panel.locator("tbody tr").allInnerTexts();
+    expect(rows.map((row) => row.replaceAll(/\s+/g, " ").trim())).toEqual([
+      "node-a → node-d (slow) 310 transfers 700 MB/s 2.20 GB/s 61.0 ms 0 failures 3.4 × slower",
+      "node-a → node-b 420 transfers 950 MB/s 7.50 GB/s 18.0 ms 0 failures 1.0 × slower",
+      "node-a → node-c 402 transfers 910 MB/s 7.60 GB/s 18.0 ms 0 failures 1.0 × faster",
+      expect.stringMatching(/^\? → node-b 0 transfers .*— ?absent.* 2 failures/),
+    ]);
+    expect(await panel.getByRole("listitem").allInnerTexts()).toEqual([
+      expect.stringMatching(/^Slow link: node-a → node-d, 3\.4 times slower than .* for 1\smin 35\ss$/),
+    ]);
+  });
+
   it("says who leads, and that another one does when that changes", async () => {
     const leader = { standing: "leading", identity: "fulcrum-scaler-a_1", holder: "fulcrum-scaler-a_1" } as const;
     const snapshot = snapshotAt(script, START + 60);

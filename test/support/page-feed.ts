@@ -1,5 +1,5 @@
 import type { Candidate, Decision, Reason } from "../../core/decision.ts";
-import type { PageDecision, PageFrame, PageMessage, PagePolicy, PagePool, PageState } from "../../wire/page.ts";
+import type { PageDecision, PageFrame, PageLink, PageMessage, PagePolicy, PagePool, PageState } from "../../wire/page.ts";
 
 /**
  * Five scripted minutes of one policy as the page hears them: chat → long prompts → burst → quiet. A fluid model,
@@ -258,6 +258,27 @@ function stateAt(at: number, mode: PagePolicy["mode"], decisions: readonly PageD
     ],
     leader: null,
     problems: [],
+    links: [
+      {
+        policy: POLICY,
+        seconds: 60,
+        others: 0,
+        links: [
+          link("node-a", "node-d", { transfers: 310, meanSeconds: 0.061, bytesPerSecond: 0.7e9, speed: 2.2e9, slowness: 3.4, slow: true }),
+          link("node-a", "node-b", { transfers: 420, meanSeconds: 0.018, bytesPerSecond: 0.95e9, speed: 7.5e9, slowness: 1 }),
+          link("node-a", "node-c", { transfers: 402, meanSeconds: 0.018, bytesPerSecond: 0.91e9, speed: 7.6e9, slowness: 0.98 }),
+          link(null, "node-b", { failures: 2 }),
+        ],
+      },
+    ],
+    notices: [
+      {
+        code: "kv-link-slow",
+        subject: "node-a → node-d",
+        text: "3.4 times slower than the median link of serving/llama-8b, 61.0 ms a transfer",
+        since: at - 95,
+      },
+    ],
   };
 }
 
@@ -282,3 +303,8 @@ export function messagesBetween(script: PageScript, after: number, until: number
     .sort((a, b) => a.at - b.at)
     .map((m) => m.message);
 }
+
+const link = (source: string | null, target: string | null, known: Partial<PageLink>): PageLink => ({
+  ...{ source, target, transfers: 0, failures: 0, meanSeconds: null, bytesPerSecond: null, speed: null, slowness: null, slow: false },
+  ...known,
+});

@@ -20,6 +20,8 @@ const state = (...names: string[]): PageState => ({
   agents: [],
   leader: null,
   problems: [],
+  links: [],
+  notices: [],
 });
 const frame = (at: number, name = "a", transfer: PageFrame["transfer"] = null): PageFrame => ({
   at,

@@ -177,4 +177,20 @@ export const objectives = [
     ],
     thresholds: NEUTRAL,
   }),
+  graph({
+    title: "Where the time to first token goes",
+    description:
+      "Mean of each part over stitched requests: wait for prefill, prefill, KV transfer, wait for a place in the decode batch and its first step.",
+    unit: "s",
+    queries: [
+      {
+        expr:
+          aggregate<"fulcrum_ttft_part_seconds_total">("sum", ["part"], rate("fulcrum_ttft_part_seconds_total", POLICY)) +
+          " / " +
+          aggregate<"fulcrum_ttft_part_requests_total">("sum", ["part"], rate("fulcrum_ttft_part_requests_total", POLICY)),
+        legend: "{{part}}",
+      },
+    ],
+    thresholds: NEUTRAL,
+  }),
 ] as const;

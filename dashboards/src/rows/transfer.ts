@@ -1,6 +1,6 @@
-import { aggregate, gauge, observations, quantile, rate } from "../promql.ts";
+import { aggregate, gauge, increase, observations, quantile, rate } from "../promql.ts";
 import { graph, NEUTRAL, NONE_EXPECTED } from "../panels.ts";
-import { POOL } from "../scope.ts";
+import { POLICY, POOL } from "../scope.ts";
 
 export const transfer = [
   graph({
@@ -58,6 +58,81 @@ export const transfer = [
       },
     ],
     thresholds: NEUTRAL,
+  }),
+  graph({
+    title: "KV transfers by link",
+    description:
+      "KV bytes of stitched requests by source and target node, per second of wall time. An end is empty where only the other is known.",
+    unit: "Bps",
+    queries: [
+      {
+        expr: aggregate<"fulcrum_kv_link_bytes_per_second">("sum", ["source", "target"], gauge("fulcrum_kv_link_bytes_per_second", POLICY)),
+        legend: "{{source}} → {{target}}",
+      },
+    ],
+    thresholds: NEUTRAL,
+  }),
+  graph({
+    title: "Speed of links",
+    description:
+      "Bytes of the transfers over the time they took. vLLM has no time of the transfer itself: there it includes the wait of the decode side.",
+    unit: "Bps",
+    queries: [
+      {
+        expr: aggregate<"fulcrum_kv_link_speed_bytes_per_second">(
+          "avg",
+          ["source", "target"],
+          gauge("fulcrum_kv_link_speed_bytes_per_second", POLICY),
+        ),
+        legend: "{{source}} → {{target}}",
+      },
+    ],
+    thresholds: NEUTRAL,
+  }),
+  graph({
+    title: "Transfer time by link",
+    description: "Mean time of one transfer of a stitched request.",
+    unit: "s",
+    queries: [
+      {
+        expr:
+          aggregate<"fulcrum_kv_link_transfer_seconds_total">(
+            "sum",
+            ["source", "target"],
+            rate("fulcrum_kv_link_transfer_seconds_total", POLICY),
+          ) +
+          " / " +
+          aggregate<"fulcrum_kv_link_transfers_total">("sum", ["source", "target"], rate("fulcrum_kv_link_transfers_total", POLICY)),
+        legend: "{{source}} → {{target}}",
+      },
+    ],
+    thresholds: NEUTRAL,
+  }),
+  graph({
+    title: "Failures by link",
+    description: "Transfers that failed in each step. Engines count them on one node; the other end is empty where it is not known.",
+    unit: "none",
+    draw: "bars",
+    queries: [
+      {
+        expr: aggregate<"fulcrum_kv_link_failures_total">("sum", ["source", "target"], increase("fulcrum_kv_link_failures_total", POLICY)),
+        legend: "{{source}} → {{target}}",
+      },
+    ],
+    thresholds: NONE_EXPECTED,
+  }),
+  graph({
+    title: "Slow links",
+    description: "Links at least twice as slow as the median link of their policy.",
+    unit: "none",
+    draw: "steps",
+    queries: [
+      {
+        expr: aggregate<"fulcrum_kv_link_slow">("max", ["source", "target"], gauge("fulcrum_kv_link_slow", POLICY)) + " > 0",
+        legend: "{{source}} → {{target}}",
+      },
+    ],
+    thresholds: NONE_EXPECTED,
   }),
   graph({
     title: "RDMA congestion and losses",

@@ -185,6 +185,9 @@ describe("an observation of SGLang pools", () => {
 describe("where TTFT comes from", () => {
   const request = (ttft: number, age: number): Stitched => ({
     namespace: "demo",
+    sourceNode: "a",
+    targetNode: "b",
+    promptTokens: undefined,
     prefillPool: "prefill",
     decodePool: "decode",
     firstTokenAt: NOW - age,

@@ -9,10 +9,12 @@ const decode = (trace: string, start = 100.4) => half({ trace, role: "decode", p
 describe("stitching the halves of a request", () => {
   test("TTFT runs from prefill arrival to the first decoded token, and its parts add up", () => {
     const stitcher = createStitcher();
-    expect(stitcher.add(prefill("t"), 101, 1)).toBeUndefined();
-    const joined = stitcher.add(decode("t"), 103, 3);
+    expect(stitcher.add(prefill("t"), "p", 101, 1)).toBeUndefined();
+    const joined = stitcher.add(decode("t"), "d", 103, 3);
     expect(joined).toMatchObject({
       prefillPool: "prefill",
+      sourceNode: "p",
+      targetNode: "d",
       decodePool: "decode",
       namespace: "demo",
       queue: 0.1,
@@ -36,7 +38,7 @@ describe("stitching the halves of a request", () => {
     fc.assert(
       fc.property(order, (halves) => {
         const stitcher = createStitcher();
-        const joined = halves.map((h) => stitcher.add(h, 101, 1)).filter((j) => j !== undefined);
+        const joined = halves.map((h) => stitcher.add(h, "node", 101, 1)).filter((j) => j !== undefined);
         expect(joined.length).toBe(halves.length / 2);
         expect(stitcher.counts().pending).toBe(0);
       }),
@@ -45,34 +47,34 @@ describe("stitching the halves of a request", () => {
 
   test("a part nobody measured stays unknown; then so does what is left", () => {
     const stitcher = createStitcher();
-    stitcher.add(half({ trace: "t", role: "prefill", start: 100, queue: 0.1 }), 101, 1);
-    expect(stitcher.add(decode("t"), 101, 1)).toMatchObject({ prefill: undefined, firstDecode: undefined });
+    stitcher.add(half({ trace: "t", role: "prefill", start: 100, queue: 0.1 }), "node", 101, 1);
+    expect(stitcher.add(decode("t"), "node", 101, 1)).toMatchObject({ prefill: undefined, firstDecode: undefined });
   });
 
   test("the number of waiting halves is bounded and the oldest leaves first; old ones time out", () => {
     const stitcher = createStitcher({ pending: 2, timeout: 10 });
-    for (const trace of ["a", "b", "c"]) stitcher.add(prefill(trace), 101, 1);
+    for (const trace of ["a", "b", "c"]) stitcher.add(prefill(trace), "node", 101, 1);
     expect(stitcher.counts()).toMatchObject({ pending: 2, expired: 1 });
-    expect(stitcher.add(decode("a"), 101, 1)).toBeUndefined();
-    expect(stitcher.add(decode("c"), 101, 1)).toBeDefined();
-    stitcher.add(prefill("late"), 120, 20);
+    expect(stitcher.add(decode("a"), "node", 101, 1)).toBeUndefined();
+    expect(stitcher.add(decode("c"), "node", 101, 1)).toBeDefined();
+    stitcher.add(prefill("late"), "node", 120, 20);
     expect(stitcher.counts()).toMatchObject({ pending: 1, stitched: 1 });
   });
 
   test("halves that contradict each other are counted, not believed", () => {
     const stitcher = createStitcher();
-    stitcher.add(prefill("clock", 500), 501, 1);
-    expect(stitcher.add(decode("clock", 100), 501, 1)).toBeUndefined();
-    stitcher.add(prefill("silent"), 501, 1);
-    expect(stitcher.add(half({ trace: "silent", role: "decode", start: 101 }), 501, 1)).toBeUndefined();
+    stitcher.add(prefill("clock", 500), "node", 501, 1);
+    expect(stitcher.add(decode("clock", 100), "node", 501, 1)).toBeUndefined();
+    stitcher.add(prefill("silent"), "node", 501, 1);
+    expect(stitcher.add(half({ trace: "silent", role: "decode", start: 101 }), "node", 501, 1)).toBeUndefined();
     expect(stitcher.counts()).toMatchObject({ impossible: 2, stitched: 0 });
   });
 
   test("the same trace id in two namespaces is two requests; a retried half replaces the first", () => {
     const stitcher = createStitcher();
-    stitcher.add(prefill("t"), 101, 1);
-    expect(stitcher.add({ ...decode("t"), namespace: "other" }, 101, 1)).toBeUndefined();
-    stitcher.add(prefill("t", 100.3), 101, 1);
-    expect(stitcher.add(decode("t"), 101, 1)?.ttft).toBeCloseTo(0.2, 9);
+    stitcher.add(prefill("t"), "node", 101, 1);
+    expect(stitcher.add({ ...decode("t"), namespace: "other" }, "node", 101, 1)).toBeUndefined();
+    stitcher.add(prefill("t", 100.3), "node", 101, 1);
+    expect(stitcher.add(decode("t"), "node", 101, 1)?.ttft).toBeCloseTo(0.2, 9);
   });
 });

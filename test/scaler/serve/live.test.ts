@@ -10,7 +10,7 @@ import { until } from "../support/wait.ts";
 let http: Server | undefined;
 let feed: LiveFeed | undefined;
 
-const state = { at: 1, version: "0", policies: [], agents: [], leader: null, problems: [] };
+const state = { at: 1, version: "0", policies: [], agents: [], leader: null, problems: [], links: [], notices: [] };
 const snapshot: PageMessage = { type: "snapshot", state, history: [], decisions: [] };
 /** A message of about this many bytes. */
 const bulky = (bytes: number): PageMessage => ({
