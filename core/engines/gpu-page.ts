@@ -65,11 +65,15 @@ interface Reading {
 interface Gpu {
   labels: GpuLabels;
   generation: number;
+  /** The read after which the values that it did not have were last given up. */
+  pruned: number;
   readonly values: Map<string, Reading>;
 }
 
 /** MIG makes up to 7 instances of each of 16 GPUs; more than this is not a node. */
 const MAX_GPUS = 512;
+/** Far above what a GPU has; XID codes are labels, of which a page may show others every time. */
+const MAX_VALUES = 1024;
 
 export function createGpuPage(limits?: PageLimits): GpuPage {
   const gpus = new Map<string, Gpu>();
@@ -103,7 +107,7 @@ function resolve(gpus: Map<string, Gpu>, name: string, labels: Labels): Store | 
     let gpu = gpus.get(key);
     if (gpu === undefined) {
       if (gpus.size >= MAX_GPUS) return;
-      gpu = { labels: own, generation, values: new Map() };
+      gpu = { labels: own, generation, pruned: 0, values: new Map() };
       gpus.set(key, gpu);
     }
     if (gpu.generation !== generation) {
@@ -113,8 +117,17 @@ function resolve(gpus: Map<string, Gpu>, name: string, labels: Labels): Store | 
     // With shared GPUs the same series stands once per pod; the device is one, so the first stands for all.
     const known = gpu.values.get(target.slot);
     if (known?.generation === generation) return;
+    if (known === undefined && !hasRoom(gpu, generation)) return;
     gpu.values.set(target.slot, { generation, value: target.convert(value) });
   };
+}
+
+function hasRoom(gpu: Gpu, generation: number): boolean {
+  if (gpu.values.size >= MAX_VALUES && gpu.pruned !== generation) {
+    gpu.pruned = generation;
+    for (const [slot, reading] of gpu.values) if (reading.generation !== generation) gpu.values.delete(slot);
+  }
+  return gpu.values.size < MAX_VALUES;
 }
 
 interface Target {

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
+import { createGpuPage } from "../../core/engines/gpu-page.ts";
 import { createEnginePage } from "../../core/engines/page.ts";
 import { decodeTraces } from "../../core/otlp/protobuf.ts";
 import { otlpBatch } from "../bench/otlp-batch.ts";
@@ -35,6 +36,24 @@ describe("what was read and used", () => {
       () => void page.read(bytes.toString("latin1")),
     );
     expect(left).toBeLessThan(20 * bytes.length);
+  });
+
+  it("is gone: the XID codes that a GPU page made up", () => {
+    const page = createGpuPage();
+    let code = 0;
+    let shown: readonly { readonly xid: number }[] | undefined;
+    const read = (): void => {
+      code++;
+      const { gpus } = page.read(`DCGM_EXP_XID_ERRORS_COUNT{gpu="0",UUID="GPU-0",xid="${code}"} 1\n`);
+      shown = gpus[0]?.xidCounts;
+    };
+    for (let i = 0; i < 5000; i++) read();
+    gc();
+    const before = process.memoryUsage().heapUsed;
+    for (let i = 0; i < 30_000; i++) read();
+    gc();
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(1e6);
+    expect(shown).toEqual([{ xid: code, count: 1 }]);
   });
 
   it("is gone: the bytes of a batch of spans", async () => {
