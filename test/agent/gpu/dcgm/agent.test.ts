@@ -54,8 +54,10 @@ describe.skipIf(!hasCompiler)("an agent beside a host engine [needs a C compiler
     dcgm.play([...ONE, "- crash dcgmInit"]);
     const s = keep(await startScaler());
     const a = keep(await startAgent({ ...settings({ dcgmHost: HOST }), scalerUrl: s.url }));
-    const report = await reportWhere(s, "reports", (r) => r.seq > 8);
-    expect(report.sources.filter((x) => x.source === "gpu")).toMatchObject([{ target: "nvml", up: true }]);
+    const up = await reportWhere(s, "NVML", (r) => r.sources.some((x) => x.target === "nvml" && x.up));
+    // Several beats later the client has still not been started: its first call would have crashed it.
+    const later = await reportWhere(s, "later", (r) => r.seq > up.seq + 8);
+    expect(later.sources.filter((x) => x.source === "gpu")).toMatchObject([{ target: "nvml", up: true }]);
     expect(await a.metrics()).toContain('fulcrum_gpu_reader_restarts_total{reason="crash"} 0');
   });
 
