@@ -1,3 +1,4 @@
+import type { Decision } from "../../core/decision.ts";
 import { err, ok, type Result } from "../../core/result.ts";
 import type { KubeApi } from "../kube/api.ts";
 import { createDiscovery } from "../kube/discovery.ts";
@@ -12,6 +13,7 @@ import type { Policy } from "../policy/schema.ts";
 import type { Action, ActResult, Actuator, ClusterFacts, PodHealths } from "./actuator.ts";
 import { createChooser } from "./choose.ts";
 import { createFollower } from "./follow.ts";
+import { createLimits } from "./limits/apply.ts";
 import { livePool, type LivePool, type Role } from "./kube-facts.ts";
 import { orderWrites } from "./order.ts";
 import { movedOn, notActing } from "./validate.ts";
@@ -48,6 +50,7 @@ export function createKubeActuator({ api, leadership, clock, log }: KubeScaleDep
   const latest = new Map<string, Live>();
   const follower = createFollower(log);
   const chooser = createChooser(api, leadership, log);
+  const limits = createLimits({ api, leadership, clock });
 
   async function look(policy: Policy, signal: AbortSignal): Promise<Result<Live, string>> {
     const [prefill, decode] = await Promise.all([
@@ -134,6 +137,13 @@ export function createKubeActuator({ api, leadership, clock, log }: KubeScaleDep
     return { outcome, actions, ...(waiting === undefined ? {} : { error: waiting.text }) };
   }
 
+  /** Batch limits, when counts are as they should be: engines are restarted for the one after the other. */
+  async function limit(policy: Policy, decision: Decision, live: Live, signal: AbortSignal): Promise<ActResult> {
+    const { actions, refused } = await limits.apply(policy, decision, live, signal);
+    const outcome = actions.length > 0 ? "applied" : refused.length > 0 ? "held" : "unchanged";
+    return { outcome, actions, ...(refused.length > 0 && { error: refused.join("; ") }) };
+  }
+
   function current(name: string): Half | undefined {
     const half = halves.get(name);
     if (half === undefined || clock() - half.at <= HALF_LIFE) return half;
@@ -156,13 +166,14 @@ export function createKubeActuator({ api, leadership, clock, log }: KubeScaleDep
       if (leadership.standing() !== "leading") {
         halves.clear();
         follower.forget();
+        limits.forget();
         return { outcome: "held", actions: [], error: bystanding(leadership) };
       }
       const last = latest.get(nameOf(policy));
       if (last !== undefined) for (const pool of [last.prefill, last.decode]) await chooser.tidy(pool, signal);
       if (!planWrites(policy, decision, seen).some((w) => w.kind === "replicas")) {
         halves.delete(nameOf(policy));
-        return { outcome: "unchanged", actions: [] };
+        return last === undefined ? { outcome: "unchanged", actions: [] } : limit(policy, decision, last, signal);
       }
       // Looked at again: what was decided must be about the cluster as it is.
       const live = await look(policy, signal);

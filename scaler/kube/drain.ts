@@ -21,7 +21,7 @@ export function drainProblem(pods: readonly Pod[]): string | undefined {
 
 /** `kv_lease_duration` of vLLM's `--kv-transfer-config`, which is JSON among the arguments. */
 function leaseOf(containers: Pod["spec"]["containers"]): number | undefined {
-  for (const { args = [], command = [] } of containers) {
+  for (const { args, command } of containers) {
     const text = [...command, ...args].join(" ");
     if (!text.includes("kv-transfer-config")) continue;
     const found = /"kv_lease_duration"\s*:\s*(\d+(?:\.\d+)?)/.exec(text);

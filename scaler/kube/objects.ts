@@ -21,7 +21,7 @@ export const scaleSchema = z.object({
 });
 export type Scale = z.output<typeof scaleSchema>;
 
-const container = z.object({ command: z.array(z.string()).optional(), args: z.array(z.string()).optional() });
+const container = z.object({ command: z.array(z.string()).default([]), args: z.array(z.string()).default([]) });
 
 export const podSchema = z.object({
   metadata,
@@ -29,6 +29,7 @@ export const podSchema = z.object({
   status: z
     .object({
       phase: z.string().optional(),
+      podIP: z.string().optional(),
       conditions: z.array(z.object({ type: z.string(), status: z.string() })).optional(),
       containerStatuses: z
         .array(z.object({ state: z.object({ waiting: z.object({ reason: z.string().optional() }).optional() }).optional() }))

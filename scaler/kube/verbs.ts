@@ -11,11 +11,11 @@ export interface Grant {
   readonly verbs: readonly string[];
   /**
    * see: replica counts; act: changing them through scale subresources, and nothing without it; act-on-components: changing them where
-   * there is none, which RBAC cannot narrow to the count; choose-victims: saying which pods of a Deployment go first; lead: in the
-   * scaler's own namespace only; tell: ScalingPolicy objects, what they say of themselves, and events; admit:
-   * whether agents are who they say.
+   * there is none, which RBAC cannot narrow to the count; choose-victims: saying which pods of a Deployment go first; roll-out-limits:
+   * changing arguments of Deployments; lead: in the scaler's own namespace only; tell: ScalingPolicy objects, what they say of
+   * themselves, and events; admit: whether agents are who they say.
    */
-  readonly for: "see" | "act" | "act-on-components" | "choose-victims" | "lead" | "tell" | "admit";
+  readonly for: "see" | "act" | "act-on-components" | "choose-victims" | "roll-out-limits" | "lead" | "tell" | "admit";
 }
 
 /** Kinds of whom one object is the replicas of one role. Others with a scale subresource work too, once they are granted. */
@@ -36,6 +36,7 @@ export const GRANTS: readonly Grant[] = [
   ...SCALED.map(({ group, plural }): Grant => ({ group, resource: `${plural}/scale`, verbs: ["patch"], for: "act" })),
   ...PART_KINDS.map(({ group, plural }): Grant => ({ group, resource: plural, verbs: ["patch"], for: "act-on-components" })),
   { group: "", resource: "pods", verbs: ["patch"], for: "choose-victims" },
+  { group: "apps", resource: "deployments", verbs: ["patch"], for: "roll-out-limits" },
   // Whether a controller owns it, and would undo what we do.
   ...SCALED.filter(({ made }) => made !== "to be scaled").map(({ group, plural }): Grant => ({
     group,

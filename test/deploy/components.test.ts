@@ -63,6 +63,7 @@ const ALL = [
   "nvml",
   "pod-resources",
   "prometheus-operator",
+  "roll-out-limits",
   "targets",
   "tls",
 ];

@@ -15,6 +15,7 @@ test.each([
   ["admit", "base/scaler-admit-rbac.yaml", "ClusterRole"],
   ["act", "components/act/rbac.yaml", "ClusterRole"],
   ["act-on-components", "components/act-on-components/rbac.yaml", "ClusterRole"],
+  ["roll-out-limits", "components/roll-out-limits/rbac.yaml", "ClusterRole"],
   ["choose-victims", "components/choose-victims/rbac.yaml", "ClusterRole"],
 ] as const)("the rights to %s are those of %s, %s, and no other", (purpose, file, kind) => {
   expect([...rightsOf(file, kind)].toSorted()).toEqual(asked(purpose));

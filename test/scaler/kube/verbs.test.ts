@@ -7,7 +7,7 @@ import { createStateMap } from "../../../scaler/kube/state-map.ts";
 import { createTokenReviewer } from "../../../scaler/kube/token-review.ts";
 import { GRANTS } from "../../../scaler/kube/verbs.ts";
 import type { PolicyObject } from "../../../scaler/policy/objects.ts";
-import { apiOf, openScene, policyFor } from "../../support/kube-api/scene.ts";
+import { apiOf, decide, openScene, policyFor } from "../../support/kube-api/scene.ts";
 import { startKubeApi, type KubeApiServer } from "../../support/kube-api/server.ts";
 import type { Fields } from "../../support/kube-api/store.ts";
 import { startWorkload } from "../../support/kube-api/workload.ts";
@@ -55,6 +55,29 @@ async function tellOf(server: KubeApiServer, leadership: Leadership): Promise<vo
   await events.flush(signal);
 }
 
+/** A batch limit among a Deployment's arguments. */
+async function rollOut(server: KubeApiServer, leadership: Leadership): Promise<void> {
+  const args = ["vllm", "serve", "m", "--max-num-seqs", "256"];
+  const [p, d] = ["rolled-p", "rolled-d"].map((name) => {
+    const workload = startWorkload(server, "Deployment", name, { replicas: 1 });
+    const template = { spec: { containers: [{ args }] } };
+    const more: Fields = { strategy: { rollingUpdate: { maxSurge: 0 } }, template };
+    server.store.update("deployments.apps", "demo", name, (o) => ({ ...o, spec: { ...o.spec, ...more } }));
+    return workload;
+  });
+  if (p === undefined || d === undefined) throw new Error("no workload");
+  const policy = policyFor(p, d, 8);
+  const { prefill, decode } = policy.spec.pools;
+  const pools = { prefill, decode: { ...decode, batch: { ...decode.batch, apply: "rollout" as const } } };
+  const scene = openScene(server, { ...policy, spec: { ...policy.spec, pools } }, leadership);
+  const wanted = decide(1, 1);
+  const limits = { prefill: wanted.pools.prefill, decode: { ...wanted.pools.decode, limits: { maxNumSeqs: 64 } } };
+  const facts = await scene.seen(1, 1);
+  const done = await scene.actuator.apply(scene.policy, { ...wanted, pools: limits }, facts, new AbortController().signal);
+  expect(done).toMatchObject({ outcome: "applied", actions: [{ kind: "limit", to: 64 }] });
+  scene.stop();
+}
+
 test("what is granted is what is used: no verb more, none less", async () => {
   const server = await startKubeApi();
   const leadership = startLease({
@@ -79,6 +102,7 @@ test("what is granted is what is used: no verb more, none less", async () => {
     expect((await scene.apply(1, 2)).outcome).toBe("applied");
     scene.stop();
   }
+  await rollOut(server, leadership);
   for (const shape of SHAPES.filter(({ components }) => components !== undefined)) {
     const name = shape.title.replaceAll(/[^A-Za-z0-9]/g, "").toLowerCase();
     server.store.create(`${shape.plural}.${shape.apiVersion.split("/")[0] ?? ""}`, {

@@ -28,6 +28,8 @@ export interface WorkloadOptions {
   /** Pods of one replica. */
   readonly size?: number;
   readonly ownedBy?: { readonly apiVersion: string; readonly kind: string; readonly name: string };
+  /** Spec of its pods. */
+  readonly template?: Fields;
   /** Whether pods that are removed linger until finishDraining. */
   readonly drains?: boolean;
 }
@@ -68,8 +70,8 @@ export function startWorkload(api: KubeApiServer, kindName: string, name: string
         namespace,
         labels: { ...selector, ...group },
       },
-      spec: {},
-      status: { phase: scheduled ? "Running" : "Pending", conditions },
+      spec: options.template ?? {},
+      status: { podIP: "127.0.0.1", phase: scheduled ? "Running" : "Pending", conditions },
     });
   }
 
