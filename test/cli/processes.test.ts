@@ -54,7 +54,7 @@ describe("agent", () => {
     expect(stderr).toContain("did you mean node?");
     expect(stderr).toContain("agent.yaml: interval: not a duration");
     expect(stderr).toContain("--port: ");
-    expect(stderr).toContain("targets: required; set --targets, FULCRUM_TARGETS or targets in the file");
+    expect(stderr).toContain("node: required; set --node, FULCRUM_NODE or node in the file");
   });
 
   test("flags win over the environment, that over the file", async () => {
