@@ -197,7 +197,8 @@ describe("files and objects get the same verdict", () => {
         if (scaler.length === 0) accepted++;
         expect(cluster.length === 0, `scaler: ${scaler.join("; ")}\ncluster: ${cluster.join("; ")}`).toBe(scaler.length === 0);
       }),
-      { numRuns: 2000 },
+      // Among drawn ones that are accepted are rare.
+      { numRuns: 2000, examples: [[GOOD]] },
     );
     // A law about refusals alone would prove little.
     expect(accepted).toBeGreaterThan(0);
