@@ -88,7 +88,7 @@ async function watch(agent: ChildProcess, seconds: number): Promise<Cost[]> {
   return samples;
 }
 
-/** Every so many seconds, and once more when stopped. */
+/** Every so many seconds, and once more when stopped. What counts over a window of some seconds (ports) is on the second page, not on the first. */
 function scrapePages(url: string, every: number): { stop(): Promise<{ readonly first: number; readonly last: number }> } {
   const lines: number[] = [];
   const scrape = async (): Promise<void> => {
@@ -103,7 +103,7 @@ function scrapePages(url: string, every: number): { stop(): Promise<{ readonly f
     async stop() {
       clearInterval(timer);
       await last.then(scrape);
-      return { first: lines[0] ?? 0, last: lines.at(-1) ?? 0 };
+      return { first: lines[1] ?? 0, last: lines.at(-1) ?? 0 };
     },
   };
 }
