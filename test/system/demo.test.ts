@@ -20,6 +20,9 @@ function demo(args: readonly string[]): Promise<{ code: number; stderr: string; 
   });
 }
 
+/** Below the range that outgoing connections take their ports from: one of another test's may not lie on it by chance. */
+const QUIET_PORT = "18210";
+
 const scratch = (): Promise<string> => mkdtemp(join(tmpdir(), "fulcrum-demo-test-"));
 
 describe("what a wrong start says", () => {
@@ -37,12 +40,12 @@ describe("what a wrong start says", () => {
 
   it("a missing trace, and a bad row with its line", async () => {
     const dir = await scratch();
-    const missing = await demo(["--trace", join(dir, "none.csv"), "--port", "47210", "--run-dir", dir]);
+    const missing = await demo(["--trace", join(dir, "none.csv"), "--port", QUIET_PORT, "--run-dir", dir]);
     expect(missing.code).toBe(2);
     expect(missing.stderr).toContain("none.csv");
     const bad = join(dir, "bad.csv");
     await writeFile(bad, "t_s,isl,osl\n1,100,10\n2,many,10\n");
-    const row = await demo(["--trace", bad, "--port", "47210", "--run-dir", dir]);
+    const row = await demo(["--trace", bad, "--port", QUIET_PORT, "--run-dir", dir]);
     expect(row.code).toBe(2);
     expect(row.stderr).toMatch(/bad\.csv:3: /);
   });
@@ -51,7 +54,7 @@ describe("what a wrong start says", () => {
     const dir = await scratch();
     const policy = join(dir, "policy.yaml");
     await writeFile(policy, "apiVersion: fulcrum.dev/v1alpha1\nkind: ScalingPolicy\nmetadata: { name: x }\nspec:\n  objectivs: {}\n");
-    const { code, stderr } = await demo(["--policy", policy, "--port", "47210", "--run-dir", dir]);
+    const { code, stderr } = await demo(["--policy", policy, "--port", QUIET_PORT, "--run-dir", dir]);
     expect(code).toBe(2);
     expect(stderr).toMatch(/policy\.yaml:5:3: /);
   });
