@@ -10,7 +10,8 @@ import { createReport, reportText, type BacktestReport } from "../sim/backtest/r
 import type { BacktestSetup } from "../sim/backtest/setup.ts";
 import { parseThresholds, underThreshold } from "../sim/backtest/thresholds.ts";
 import type { LocalPrefill } from "../sim/plant/plant.types.ts";
-import { defaultProfile, slowProfile, toPrior } from "../sim/profiles/load.ts";
+import { defaultProfile, slowProfile } from "../sim/profiles/load.ts";
+import { toPrior } from "../scaler/policy/profile.ts";
 import { loadProfile } from "../sim/profiles/read.ts";
 import { multiplyRate, windowTrace } from "../sim/traces/rate.ts";
 import { readTrace } from "../sim/traces/read.ts";

@@ -1,6 +1,7 @@
 import { bytesPerSecond } from "../core/units.ts";
 import type { MixedStep } from "../sim/aggregated/aggregated.types.ts";
-import { defaultProfile, toPrior } from "../sim/profiles/load.ts";
+import { defaultProfile } from "../sim/profiles/load.ts";
+import { toPrior } from "../scaler/policy/profile.ts";
 import { loadProfile } from "../sim/profiles/read.ts";
 import type { Build } from "../sim/topology/candidates.ts";
 import { compareTopologies } from "../sim/topology/compare.ts";

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { err, ok, type Result } from "../core/result.ts";
 import { bytes, bytesPerSecond, seconds, tokens } from "../core/units.ts";
 import type { Prior } from "./decide/controller.types.ts";
+import { profileSchema, toPrior } from "./policy/profile.ts";
 
 const positive = z.number().positive();
 const coefficient = z.number().nonnegative();
@@ -28,7 +29,10 @@ export const DEFAULT_PRIOR: Prior = {
   kvCapacityTokens: tokens(890_000),
 };
 
-/** A prior file's text → Prior, or what is wrong with it and where. Additional fields are ignored. */
+/**
+ * A prior file's text → Prior, or what is wrong with it and where: a profile (tables, as `fulcrum profile import` prints them) or the
+ * coefficients themselves. Additional fields are ignored.
+ */
 export function parsePrior(text: string, file: string): Result<Prior, string> {
   let value: unknown;
   try {
@@ -36,7 +40,8 @@ export function parsePrior(text: string, file: string): Result<Prior, string> {
   } catch (error) {
     return err(`${file}: not JSON: ${error instanceof Error ? error.message : String(error)}`);
   }
-  const parsed = priorSchema.safeParse(value);
+  const tables = typeof value === "object" && value !== null && "prefill" in value && Array.isArray(value.prefill);
+  const parsed = tables ? profileSchema.transform(toPrior).safeParse(value) : priorSchema.safeParse(value);
   if (parsed.success) return ok(parsed.data);
   return err(parsed.error.issues.map((issue) => `${file}: ${issue.path.map(String).join(".") || "document"}: ${issue.message}`).join("\n"));
 }

@@ -30,7 +30,11 @@ export const scalerSettingsSchema = z.object({
     .url({ protocol: /^https?$/, error: "not an http address; write for example http://127.0.0.1:8901" })
     .optional()
     .describe("control API of the simulated fleet that FleetPool targets live in"),
-  prior: z.string().min(1).optional().describe("JSON file of what one replica is believed to do before anything was observed"),
+  prior: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("profile (docs/profile.md) of what one replica is believed to do before anything was observed"),
   actuator: z
     .enum(["fleet", "kubernetes", "none"])
     .optional()

@@ -4,7 +4,8 @@ import { fulcrum } from "../../scaler/decide/controller.ts";
 import type { Prior } from "../../scaler/decide/controller.types.ts";
 import { policyFromJson } from "../../scaler/policy/load.ts";
 import type { Policy } from "../../scaler/policy/schema.ts";
-import { defaultProfile, parseProfile, toPrior } from "../../sim/profiles/load.ts";
+import { defaultProfile, parseProfile } from "../../sim/profiles/load.ts";
+import { toPrior } from "../../scaler/policy/profile.ts";
 import { observationFromJson } from "../../wire/observation.ts";
 import { MAX_LINE_BYTES } from "./lines.ts";
 

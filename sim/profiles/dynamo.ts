@@ -2,9 +2,10 @@ import { z } from "zod";
 import { err, ok, type Result } from "../../core/result.ts";
 import type { Profile } from "../../core/profile.ts";
 import { ASSUMED_LINK } from "./assumed-link.ts";
+import { knownKvBytes, kvBytesUnknown } from "./kv-bytes.ts";
 
 /**
- * Dynamo's pre-swept planner measurements as JSON: prefill TTFT by prompt length, decode ITL by KV use and
+ * Dynamo's pre-swept planner measurements as one JSON: prefill TTFT by prompt length, decode ITL by KV use and
  * context length. Neither KV bytes per token nor a link is in the file.
  */
 const column = z.array(z.number()).min(3).max(100_000);
@@ -20,11 +21,13 @@ const schema = z.object({
   }),
 });
 
-/** All layers, bf16: 2 · layers · KV heads · head size · 2 bytes (8B: 32·8·128, 70B: 80·8·128). */
-const KV_BYTES: readonly (readonly [RegExp, number])[] = [
-  [/llama-?3.*\b8b/i, 131_072],
-  [/llama-?3.*\b70b/i, 327_680],
-];
+/** One measured point of decode: `usage` is the share of the KV cache that was held, `throughput` tokens/s per GPU. */
+export interface DynamoDecodePoint {
+  readonly usage: number;
+  readonly context: number;
+  readonly ms: number;
+  readonly throughput: number | undefined;
+}
 
 /**
  * A batch that throughput × ITL contradicts by more than this was mislabelled by the sweep (three such at 350
@@ -41,10 +44,13 @@ export function fromDynamo(json: unknown): Result<Profile, string[]> {
   const parsed = schema.safeParse(json);
   if (!parsed.success) return err(parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`));
   const { meta, prefill, decode } = parsed.data;
-  const kvBytesPerToken = KV_BYTES.find(([name]) => name.test(meta.model))?.[1];
-  if (kvBytesPerToken === undefined) {
-    return err([`meta.model: KV bytes per token of "${meta.model}" are not known; write a profile file with kvBytesPerToken instead`]);
-  }
+  const kvBytesPerToken = knownKvBytes(meta.model);
+  if (kvBytesPerToken === undefined) return err([`meta.model: ${kvBytesUnknown(meta.model)}`]);
+  const points = decode.itl_ms.flatMap((ms, index) => {
+    const [usage, context] = [decode.kv_usage_fraction[index], decode.context_length_tokens[index]];
+    const throughput = decode.throughput_tokens_per_s_per_gpu?.[index];
+    return usage === undefined || context === undefined ? [] : [{ usage, context, ms, throughput }];
+  });
   return ok({
     name: `${meta.gpu} ${meta.model} TP${meta.tp}`,
     gpu: meta.gpu,
@@ -56,19 +62,16 @@ export function fromDynamo(json: unknown): Result<Profile, string[]> {
       const ms = prefill.ttft_ms[index];
       return ms === undefined ? [] : [{ tokens, batch: 1, ms }];
     }),
-    decode: decodeRows(decode, meta.tp),
+    decode: dynamoDecodeRows(points, decode.max_kv_tokens, meta.tp),
     transfer: ASSUMED_LINK,
   });
 }
 
-function decodeRows(decode: z.output<typeof schema>["decode"], gpus: number): Profile["decode"] {
-  return decode.itl_ms.flatMap((ms, index) => {
-    const ctx = decode.context_length_tokens[index];
-    const usage = decode.kv_usage_fraction[index];
-    if (ctx === undefined || usage === undefined) return [];
-    const batch = Math.max(1, Math.round((usage * decode.max_kv_tokens) / ctx));
-    const throughput = gpus === 1 ? decode.throughput_tokens_per_s_per_gpu?.[index] : undefined;
-    const seen = throughput === undefined ? batch : (throughput * ms) / 1000;
-    return Math.abs(seen - batch) > BATCH_TOLERANCE * batch ? [] : [{ batch, ctx, ms }];
+/** Rows of a profile's decode table, without the points whose batch the sweep itself contradicts. */
+export function dynamoDecodeRows(points: readonly DynamoDecodePoint[], maxKvTokens: number, gpus: number): Profile["decode"] {
+  return points.flatMap(({ usage, context, ms, throughput }) => {
+    const batch = Math.max(1, Math.round((usage * maxKvTokens) / context));
+    const seen = gpus > 1 || throughput === undefined ? batch : (throughput * ms) / 1000;
+    return Math.abs(seen - batch) > BATCH_TOLERANCE * batch ? [] : [{ batch, ctx: context, ms }];
   });
 }

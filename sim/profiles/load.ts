@@ -1,33 +1,9 @@
-import { bytes, tokens } from "../../core/units.ts";
-import { z } from "zod";
 import { err, ok, type Result } from "../../core/result.ts";
 import type { Profile } from "../../core/profile.ts";
-import { fitProfile } from "../../core/profile-fit.ts";
-import type { Prior } from "../../scaler/decide/controller.types.ts";
+import { profileSchema } from "../../scaler/policy/profile.ts";
 import { fromDynamo, looksLikeDynamo } from "./dynamo.ts";
 import { fromMeasured, looksMeasured } from "./measured.ts";
 import h200 from "./h200-llama-3.1-8b.json" with { type: "json" };
-
-const positive = z.number().positive();
-const count = z.number().int().min(1);
-
-const profileSchema = z.object({
-  name: z.string().min(1),
-  gpu: z.string().min(1).default("unknown"),
-  model: z.string().min(1).default("unknown"),
-  gpusPerReplica: z.object({ prefill: count.default(1), decode: count.default(1) }).prefault({}),
-  kvBytesPerToken: positive,
-  kvCapacityTokens: positive,
-  prefill: z
-    .array(z.object({ tokens: count, batch: count.default(1), ms: positive }))
-    .min(3)
-    .max(100_000),
-  decode: z
-    .array(z.object({ batch: count, ctx: positive, ms: positive }))
-    .min(3)
-    .max(100_000),
-  transfer: z.object({ latency: z.number().nonnegative(), bytesPerSecond: positive }),
-});
 
 /** The default of demo and back-test: Llama-3.1-8B, bf16, measured on an H200. */
 export const defaultProfile: Profile = profileSchema.parse(h200);
@@ -63,11 +39,4 @@ export function slowProfile(profile: Profile, factor: number): Profile {
     decode: profile.decode.map((row) => ({ ...row, ms: row.ms * factor })),
     transfer: { latency: profile.transfer.latency * factor, bytesPerSecond: profile.transfer.bytesPerSecond / factor },
   };
-}
-
-/** What a controller may believe of one replica before it observed anything. */
-export function toPrior(profile: Profile): Prior {
-  const { prefill, decode, transfer } = fitProfile(profile);
-  const { name, kvBytesPerToken, kvCapacityTokens } = profile;
-  return { name, prefill, decode, transfer, kvBytesPerToken: bytes(kvBytesPerToken), kvCapacityTokens: tokens(kvCapacityTokens) };
 }

@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { Profile } from "../../core/profile.ts";
 import { err, ok, type Result } from "../../core/result.ts";
 import { ASSUMED_LINK } from "./assumed-link.ts";
+import { MEMORY_UTILIZATION, gpuMemory } from "./gpu-memory.ts";
 
 /**
  * Our own latency measurements (kernel timings of one GPU with a model's shape): tables like a profile's, the model
@@ -23,15 +24,6 @@ const schema = z.object({
   decode: z.array(z.object({ batch: z.number(), ctx: z.number(), ms: z.number() })),
 });
 
-/** Installed memory, bytes (vendor's data sheets). */
-const MEMORY: readonly (readonly [RegExp, number])[] = [
-  [/H200/i, 141e9],
-  [/H100/i, 80e9],
-  [/B200/i, 192e9],
-  [/A100.*80/i, 80e9],
-];
-/** vLLM's default gpu_memory_utilization. */
-const UTILIZATION = 0.9;
 export function looksMeasured(json: unknown): boolean {
   return typeof json === "object" && json !== null && "kv_bytes_per_token" in json && "prefill" in json;
 }
@@ -40,7 +32,7 @@ export function fromMeasured(json: unknown): Result<Profile, string[]> {
   const parsed = schema.safeParse(json);
   if (!parsed.success) return err(parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`));
   const { gpu, model, kv_bytes_per_token: kvBytesPerToken, prefill, decode } = parsed.data;
-  const memory = MEMORY.find(([name]) => name.test(gpu))?.[1];
+  const memory = gpuMemory(gpu);
   if (memory === undefined) {
     return err([`gpu: the memory of "${gpu}" is not known; write a profile file with kvCapacityTokens instead`]);
   }
@@ -51,7 +43,7 @@ export function fromMeasured(json: unknown): Result<Profile, string[]> {
     model: `decoder of ${model.layers} layers, hidden ${model.hidden}`,
     gpusPerReplica: { prefill: 1, decode: 1 },
     kvBytesPerToken,
-    kvCapacityTokens: Math.floor((memory * UTILIZATION - weights) / kvBytesPerToken),
+    kvCapacityTokens: Math.floor((memory * MEMORY_UTILIZATION - weights) / kvBytesPerToken),
     prefill: prefill.map(({ tokens, batch, ms }) => ({ tokens, batch, ms })),
     decode: decode.map(({ batch, ctx, ms }) => ({ batch, ctx, ms })),
     transfer: ASSUMED_LINK,

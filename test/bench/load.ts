@@ -1,6 +1,7 @@
 import { policySchema } from "../../scaler/policy/schema.ts";
 import type { BacktestSetup } from "../../sim/backtest/setup.ts";
-import { defaultProfile, toPrior } from "../../sim/profiles/load.ts";
+import { defaultProfile } from "../../sim/profiles/load.ts";
+import { toPrior } from "../../scaler/policy/profile.ts";
 import { readTrace } from "../../sim/traces/read.ts";
 import type { Trace } from "../../sim/traces/trace.types.ts";
 import { sharedPath } from "../support/shared.ts";

@@ -11,6 +11,9 @@ import { gpuHolders } from "../../core/kubelet/gpu-holders.ts";
 import { decodePodResources } from "../../core/kubelet/pod-resources.ts";
 import { decodeTracesJson } from "../../core/otlp/json.ts";
 import { decodeTraces } from "../../core/otlp/protobuf.ts";
+import { importProfile } from "../../sim/profiles/import.ts";
+import { parseProfile } from "../../sim/profiles/load.ts";
+import { inflate } from "../../sim/profiles/read.ts";
 import { decodeAgentMessage } from "../../wire/codec.ts";
 import { otlpBatch } from "../bench/otlp-batch.ts";
 
@@ -231,6 +234,30 @@ export const TARGETS: readonly FuzzTarget[] = [
       return fc.property(edits, (changes) => {
         const bytes = totalOf(parseNetDev(edited(good, changes)));
         holds(bytes === undefined || finite([bytes.received, bytes.transmitted]), "a sum is not finite");
+      });
+    },
+  },
+  {
+    name: "profiles of other tools: any archive or table is a profile of finite numbers, or reasons",
+    property: () => {
+      const npz = ["selected_prefill_interpolation", "selected_decode_interpolation"].map((path) =>
+        readFileSync(new URL(`../fixtures/profiles/dynamo/${path}/raw_data.npz`, import.meta.url)),
+      );
+      const csv = fixture("profiles/aiconfigurator/isl512/disagg/pareto.csv");
+      const sources = fc.oneof(
+        edits.map((changes) => npz.map((bytes) => editedBytes(bytes, changes))),
+        edits.map((changes) => [new TextEncoder().encode(edited(csv, changes))]),
+      );
+      return fc.property(sources, (files) => {
+        const given = { model: "Llama-3.1-8B" };
+        const imported = importProfile(
+          files.map((bytes, index) => ({ name: `${index}`, bytes })),
+          { given, inflate },
+        );
+        if (!imported.ok) return holds(imported.error.length > 0 && imported.error.every((reason) => reason.length > 0), "no reason");
+        const { profile } = imported.value;
+        const read = parseProfile(JSON.stringify(profile), "again");
+        holds(read.ok && isDeepStrictEqual(read.value, profile), "it is no profile file");
       });
     },
   },

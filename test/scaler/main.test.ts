@@ -4,6 +4,8 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { DEFAULT_PRIOR, parsePrior } from "../../scaler/config-prior.ts";
+import { toPrior } from "../../scaler/policy/profile.ts";
+import { defaultProfile } from "../../sim/profiles/load.ts";
 import { scalerSettingsSchema } from "../../scaler/config.ts";
 import { fulcrum } from "../../scaler/decide/controller.ts";
 import type { FulcrumState } from "../../scaler/decide/state.ts";
@@ -78,6 +80,12 @@ describe("starting", () => {
     expect(!bad.ok && bad.error).toContain("p.json: prefill.floor: ");
     expect(!bad.ok && bad.error).toContain("p.json: kvCapacityTokens: ");
     expect(parsePrior("{", "p.json").ok).toBe(false);
+  });
+
+  test("a profile, as `fulcrum profile import` prints it, is a prior too: the models fitted to it", () => {
+    expect(parsePrior(JSON.stringify(defaultProfile), "p.json")).toEqual({ ok: true, value: toPrior(defaultProfile) });
+    const bad = parsePrior(JSON.stringify({ ...defaultProfile, decode: [] }), "p.json");
+    expect(!bad.ok && bad.error).toContain("p.json: decode: ");
   });
 });
 

@@ -5,7 +5,8 @@ import { digest } from "../../scaler/decide/digest.ts";
 import type { StartRecord, TickRecord } from "../../scaler/journal/records.ts";
 import { policyFromJson } from "../../scaler/policy/load.ts";
 import type { Policy } from "../../scaler/policy/schema.ts";
-import { defaultProfile, toPrior } from "../../sim/profiles/load.ts";
+import { defaultProfile } from "../../sim/profiles/load.ts";
+import { toPrior } from "../../scaler/policy/profile.ts";
 
 /** 2026-11-25T14:00:00Z. */
 export const JOURNAL_START = Date.UTC(2026, 10, 25, 14) / 1000;

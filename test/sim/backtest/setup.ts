@@ -1,6 +1,7 @@
 import { policySchema, type Policy } from "../../../scaler/policy/schema.ts";
 import type { BacktestSetup } from "../../../sim/backtest/setup.ts";
-import { defaultProfile, toPrior } from "../../../sim/profiles/load.ts";
+import { defaultProfile } from "../../../sim/profiles/load.ts";
+import { toPrior } from "../../../scaler/policy/profile.ts";
 import { builtinTrace } from "../../../sim/traces/builtin.ts";
 
 export function policy(spec: Record<string, unknown> = {}): Policy {

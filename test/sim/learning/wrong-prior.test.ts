@@ -9,7 +9,8 @@ import type { FulcrumState } from "../../../scaler/decide/state.ts";
 import { models } from "../../../scaler/learn/learn.ts";
 import { runBacktestOnce } from "../../../sim/backtest/run.ts";
 import { warmStart } from "../../../sim/backtest/setup.ts";
-import { defaultProfile, toPrior } from "../../../sim/profiles/load.ts";
+import { defaultProfile } from "../../../sim/profiles/load.ts";
+import { toPrior } from "../../../scaler/policy/profile.ts";
 import { generateTrace } from "../../../sim/traces/generate.ts";
 import { policy } from "../backtest/setup.ts";
 

@@ -1,7 +1,8 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { decodeSeconds, prefillSeconds } from "../../../core/latency-model.ts";
-import { defaultProfile, parseProfile, toPrior } from "../../../sim/profiles/load.ts";
+import { defaultProfile, parseProfile } from "../../../sim/profiles/load.ts";
+import { toPrior } from "../../../scaler/policy/profile.ts";
 import { listCandidates, nameOf, type Build, type Candidate } from "../../../sim/topology/candidates.ts";
 import { compareTopologies } from "../../../sim/topology/compare.ts";
 import { findGoodput } from "../../../sim/topology/goodput.ts";
