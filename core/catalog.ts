@@ -214,6 +214,12 @@ export const CATALOG = [
     scaler,
   ),
   gauge("fulcrum_objective_seconds", "Latency target of the policy, at quantile q.", [...POLICY, "objective", "q"], scaler),
+  gauge(
+    "fulcrum_objective_budget_spent_ratio",
+    "Share of the objective's error budget (1 − quantile of the samples) that misses of the last hours have spent, unseen time counted as spent: below 1 the scaler eases its caution, at 0.5 all of it.",
+    [...POLICY, "objective"],
+    scaler,
+  ),
   gauge("fulcrum_objective_attainment_ratio", "Share of the last interval's samples within the target.", [...POLICY, "objective"], scaler),
   counter(
     "fulcrum_objective_requests_total",

@@ -2,12 +2,14 @@ import { attainedShare } from "../../core/attainment.ts";
 import type { Decision } from "../../core/decision.ts";
 import type { Observation } from "../../core/observation.ts";
 import type { Summary } from "../../core/summary.ts";
+import { unknownBudget, type Ease } from "../learn/error-budget.ts";
 import { startLearning } from "../learn/learn.ts";
 import { revive } from "../learn/revive.ts";
 import { fullTrim } from "../learn/trim.ts";
 import { scheduledFloors } from "../policy/schedule.ts";
 import type { Policy, PolicySpec } from "../policy/schema.ts";
 import { compose, hold } from "./compose.ts";
+import { easeOf } from "./caution.ts";
 import type { Controller, StageProbe } from "./controller.types.ts";
 import { forecast, resumeForecasts, startForecasts, worst, type Demand } from "./demand.ts";
 import { assess, paid, type Assessed } from "./evidence.ts";
@@ -15,7 +17,7 @@ import { guard, type GuardContext } from "./guards.ts";
 import { insightOf } from "./insight.ts";
 import { notice } from "./notice.ts";
 import type { Plan, Prediction } from "./predict.ts";
-import { propose } from "./propose.ts";
+import { propose, SPARE } from "./propose.ts";
 import { violation, weigh, type Bounds, type Targets } from "./search.ts";
 import { modelErrors, situate } from "./situation.ts";
 import type { FulcrumState } from "./state.ts";
@@ -35,6 +37,7 @@ export const fulcrum: Controller<FulcrumState> = {
     seenAt: null,
     learned: startLearning(policy.spec),
     trim: { prefill: fullTrim, decode: fullTrim },
+    errorBudgets: { prefill: unknownBudget, decode: unknownBudget },
     forecasts: startForecasts,
     window: [],
     changes: {
@@ -85,22 +88,23 @@ function tick(
     return { state, decision: hold(o, known(before, o, current, spec), { code: "insufficient-evidence", text: evidence.gaps.join("; ") }) };
   }
   const horizon = Math.max(state.learned.lead.prefill.value, state.learned.lead.decode.value) + spec.behavior.interval;
-  const seen = forecast(state.learned.workload, state.forecasts, o.at, horizon);
+  const eased = easeOf(state, spec);
+  const seen = forecast(state.learned.workload, state.forecasts, o.at, horizon, eased);
   if (seen === undefined) {
     return { state, decision: hold(o, current, { code: "within-range", text: "no request was seen yet: nothing to size by" }) };
   }
   const { demand, forecasts } = seen;
-  return decide({ ...state, forecasts }, o, policy, { evidence, current, demand, probe });
+  return decide({ ...state, forecasts }, o, policy, { evidence, current, demand, probe, eased });
 }
 
 function decide(
   state: FulcrumState,
   o: Observation,
   policy: Policy,
-  now: { readonly evidence: Assessed; readonly current: Plan; readonly demand: Demand; readonly probe: StageProbe },
+  now: { readonly evidence: Assessed; readonly current: Plan; readonly demand: Demand; readonly probe: StageProbe; readonly eased: Ease },
 ): { state: FulcrumState; decision: Decision } {
   const { spec } = policy;
-  const { current, demand, probe } = now;
+  const { current, demand, probe, eased } = now;
   const since = o.at - spec.behavior.scaleDown.stabilization;
   const window = [...state.window.filter((w) => w.at > since), { at: o.at, demand }];
   const situation = situate(state, state.learned, demand, o, spec);
@@ -115,6 +119,7 @@ function decide(
       situation,
       worst: heaviest,
       convert: spec.rebalance.convert,
+      spare: SPARE * (1 - Math.min(eased.prefill, eased.decode)),
       transferBound: transferBound(o, state.learned.workload, state.prior),
     }),
   );

@@ -1,5 +1,6 @@
 import { tokensPerSecond, type TokensPerSecond } from "../../core/units.ts";
 import { burstiness } from "../learn/burstiness.ts";
+import type { Ease } from "../learn/error-budget.ts";
 import { ewmaMean } from "../learn/ewma.ts";
 import { forecastRate, noForecasts, type ForecastState, type Levels } from "../learn/forecaster.ts";
 import { anticipate, noSeason, reviveSeason, type Season } from "../learn/season.ts";
@@ -43,15 +44,16 @@ export function forecast(
   before: Forecasts,
   at: number,
   horizon: number,
+  eased: Ease,
 ): { readonly forecasts: Forecasts; readonly demand: Demand } | undefined {
   const known = lengths(w);
   const time = { at, horizon, span: w.span };
   const arrivalsSeen = levels(w, "arrivals");
   const tokensSeen = levels(w, "uncached");
   if (known === undefined || arrivalsSeen === undefined || tokensSeen === undefined) return undefined;
-  const arrivals = forecastRate(before.arrivals, arrivalsSeen, time);
-  const uncached = forecastRate(before.uncached, tokensSeen, time);
-  const output = forecastRate(before.output, levels(w, "output") ?? { now: 0, fast: 0, slow: 0 }, time);
+  const arrivals = forecastRate(before.arrivals, arrivalsSeen, { ...time, ease: eased.decode });
+  const uncached = forecastRate(before.uncached, tokensSeen, { ...time, ease: eased.prefill });
+  const output = forecastRate(before.output, levels(w, "output") ?? { now: 0, fast: 0, slow: 0 }, { ...time, ease: eased.decode });
   const day = {
     arrivals: anticipate(before.seasons.arrivals, time, arrivals.level, arrivals.rate),
     uncached: anticipate(before.seasons.uncached, time, uncached.level, uncached.rate),

@@ -1,4 +1,5 @@
 import type { PolicySpec } from "../policy/schema.ts";
+import { spentOf } from "./caution.ts";
 import { prefillVelocity, type Prediction, type Situation } from "./predict.ts";
 import { decodeVelocity, modelErrors } from "./situation.ts";
 import type { FulcrumState, Insight } from "./state.ts";
@@ -12,6 +13,7 @@ export function insightOf(state: FulcrumState, s: Situation, here: Prediction, s
     modelError: modelErrors(state.learned),
     leadTime: { prefill: state.learned.lead.prefill.value, decode: state.learned.lead.decode.value },
     trim: { prefill: state.trim.prefill.factor, decode: state.trim.decode.factor },
+    budgetSpent: spentOf(state, spec),
     demand: { arrivals: s.demand.arrivals, prefillTokens: s.demand.prefillTokens, decodeTokens: s.demand.decodeTokens },
   };
 }

@@ -3,6 +3,7 @@ import type { Observation } from "../../core/observation.ts";
 import { learn } from "../learn/learn.ts";
 import { learnTrim, type Trim } from "../learn/trim.ts";
 import type { Policy, PolicySpec } from "../policy/schema.ts";
+import { errorBudgets } from "./caution.ts";
 import type { Assessed } from "./evidence.ts";
 import { regretted, type Changes, type Regrets } from "./guards.ts";
 import type { Plan } from "./predict.ts";
@@ -26,6 +27,7 @@ export function notice(s: FulcrumState, o: Observation, current: Plan, evidence:
     learned,
     changes,
     trim: evidence.level === "full" ? trims(s, o, policy.spec, changes) : s.trim,
+    errorBudgets: evidence.level === "none" ? s.errorBudgets : errorBudgets(s, o, policy.spec),
     lastPaid: complete ? current : s.lastPaid,
     unschedulableUntil: refused(o) ? o.at + RETRY_UNSCHEDULABLE : s.unschedulableUntil,
   };

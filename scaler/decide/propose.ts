@@ -14,9 +14,9 @@ export interface Proposal {
 }
 
 /**
- * A smaller pool must have this share of its capacity to spare, beyond the headroom, under the worst demand of the window. A share of
+ * At full caution a smaller pool must have this share of its capacity to spare, beyond the headroom, under the worst demand of the window. A share of
  * the latency target is no such margin: near saturation a tenth of it is nothing, and where one decode step alone takes half the
- * target it is half the pool (docs/adr/0009-spare-is-capacity.md).
+ * target it is half the pool (docs/adr/0009-spare-is-capacity.md). Eased with the error budget (scaler/decide/caution.ts).
  */
 export const SPARE = 0.08;
 /** A trade of replicas must lower the violation by this much (log units), or it is noise. */
@@ -29,6 +29,8 @@ export interface ProposeInput {
   readonly situation: Situation;
   /** The same situation under the heaviest demand of the stabilization window. */
   readonly worst: Demand;
+  /** Share of capacity that a smaller pool must have to spare, beyond the headroom. */
+  readonly spare: number;
   readonly convert: boolean;
   /** The KV path is full: more prefill does not help. */
   readonly transferBound: boolean;
@@ -44,14 +46,14 @@ export function propose(i: ProposeInput): Proposal | undefined {
   const { targets, reasons: limits } = reachable(i);
   const up = search(bounds, targets, situation);
   // No spare for a backlog here: worst demand already holds the burst that made it.
-  const careful = { ...situation, demand: i.worst, headroom: 1 - (1 - situation.headroom) * (1 - SPARE) };
+  const careful = { ...situation, demand: i.worst, headroom: 1 - (1 - situation.headroom) * (1 - i.spare) };
   const low = search(bounds, targets, careful);
   if (up === undefined || low === undefined) return undefined;
   const reasons: Reason[] = [...limits];
   if (!up.meets) reasons.push(saturated(up, targets));
   const plan = {
-    prefill: i.transferBound ? unmoved(current.prefill, up, reasons) : move("prefill", current.prefill, up, low, reasons),
-    decode: move("decode", current.decode, up, low, reasons),
+    prefill: i.transferBound ? unmoved(current.prefill, up, reasons) : move("prefill", i, up, low, reasons),
+    decode: move("decode", i, up, low, reasons),
   };
   const gpus = (p: Plan): number => p.prefill * bounds.prefill.gpus + p.decode * bounds.decode.gpus;
   const grows = plan.prefill > current.prefill || plan.decode > current.decode;
@@ -76,7 +78,8 @@ function unmoved(now: number, up: Found, reasons: Reason[]): number {
   return now;
 }
 
-function move(role: "prefill" | "decode", now: number, up: Found, low: Found, reasons: Reason[]): number {
+function move(role: "prefill" | "decode", i: ProposeInput, up: Found, low: Found, reasons: Reason[]): number {
+  const now = i.current[role];
   const rho = up.prediction.rho[role];
   const wanted = up.plan[role];
   const kept = low.plan[role];
@@ -87,7 +90,7 @@ function move(role: "prefill" | "decode", now: number, up: Found, low: Found, re
   }
   if (wanted === now) return now;
   if (low.meets && kept < now) {
-    const text = `${kept} ${role} replicas still meet the targets with ${SPARE * 100} % to spare under the worst demand of the window`;
+    const text = `${kept} ${role} replicas still meet the targets with ${(i.spare * 100).toFixed(0)} % to spare under the worst demand of the window`;
     reasons.push({ code: `${role}-spare`, text, numbers: { ...numbers, keptReplicas: kept } });
     return Math.max(kept, wanted);
   }

@@ -1,5 +1,6 @@
 import type { TokensPerSecond } from "../../core/units.ts";
 import type { Learned } from "../learn/learn.ts";
+import type { ErrorBudget } from "../learn/error-budget.ts";
 import type { Trim } from "../learn/trim.ts";
 import type { Demand, Forecasts } from "./demand.ts";
 import type { Changes } from "./guards.ts";
@@ -15,6 +16,8 @@ export interface FulcrumState {
   readonly seenAt: number | null;
   readonly learned: Learned;
   readonly trim: { readonly prefill: Trim; readonly decode: Trim };
+  /** What has missed of each objective lately. */
+  readonly errorBudgets: { readonly prefill: ErrorBudget; readonly decode: ErrorBudget };
   readonly forecasts: Forecasts;
   /** Demand of the scale-down stabilization window, oldest first. */
   readonly window: readonly { readonly at: number; readonly demand: Demand }[];
@@ -33,5 +36,7 @@ export interface Insight {
   readonly modelError: { readonly prefill: number; readonly decode: number };
   readonly leadTime: { readonly prefill: number; readonly decode: number };
   readonly trim: { readonly prefill: number; readonly decode: number };
+  /** Share of the error budget spent: of TTFT's by prefill, of ITL's by decode. */
+  readonly budgetSpent: { readonly prefill: number; readonly decode: number };
   readonly demand: { readonly arrivals: number; readonly prefillTokens: TokensPerSecond; readonly decodeTokens: TokensPerSecond };
 }

@@ -35,8 +35,10 @@ export interface ForecastState {
 
 export const noForecasts: ForecastState = { recent: [], pending: [], loss: FORECASTERS.map(() => 0), weight: 0, ramps: noRamps };
 
-/** Planned-for quantile of the rate: higher buys capacity that is idle nine times in ten. */
-const QUANTILE = 0.9;
+/** Planned-for quantile of the rate at full caution: higher buys capacity that is idle nine times in ten. */
+export const QUANTILE = 0.9;
+/** At full ease (scaler/learn/error-budget.ts). */
+const EASED = 0.5;
 const RECENT = 300;
 /** At a forecast per second and a lead time of minutes this many are open; beyond it the oldest are dropped unscored. */
 const MAX_PENDING = 600;
@@ -52,9 +54,10 @@ const ENOUGH = 0.1;
 export function forecastRate(
   s: ForecastState,
   raw: Levels,
-  time: { readonly at: number; readonly horizon: number; readonly span: number },
+  time: { readonly at: number; readonly horizon: number; readonly span: number; readonly ease: number },
 ): { readonly state: ForecastState; readonly rate: number; readonly level: number; readonly by: ForecasterName } {
   const { at, horizon, span } = time;
+  const quantile = QUANTILE - time.ease * (QUANTILE - EASED);
   if (newLow(s.recent, raw.fast, at)) s = { ...s, recent: [], weight: 0 };
   const recent = s.recent.filter((r) => r.at > at - RECENT);
   recent.push({ at, value: raw.fast, now: raw.now });
@@ -62,14 +65,15 @@ export function forecastRate(
   const seen = new Float64Array(recent.length);
   recent.forEach((r, i) => (seen[i] = r.value));
   seen.sort();
-  const values = FORECASTERS.map((name) => say(name, l, seen, horizon));
+  const values = FORECASTERS.map((name) => say(name, l, seen, horizon, quantile));
   let { loss, weight, ramps } = s;
   const keep = Math.exp(-span / LOSS_TAU);
   for (const p of s.pending) {
     if (p.due > at) continue;
-    loss = loss.map((x, i) => x * keep + (1 - keep) * pinball(l.fast, p.values[i] ?? 0));
+    loss = loss.map((x, i) => x * keep + (1 - keep) * pinball(l.fast, p.values[i] ?? 0, quantile));
     weight = weight * keep + (1 - keep);
-    if (p.ramp !== undefined) ramps = scoreRamp(ramps, pinball(raw.fast, p.ramp.followed), pinball(raw.fast, p.ramp.ignored));
+    if (p.ramp !== undefined)
+      ramps = scoreRamp(ramps, pinball(raw.fast, p.ramp.followed, quantile), pinball(raw.fast, p.ramp.ignored, quantile));
   }
   const best = weight < ENOUGH ? FORECASTERS.indexOf("surge") : loss.indexOf(Math.min(...loss));
   const ignored = values[best] ?? l.fast;
@@ -114,11 +118,11 @@ function past(recent: ForecastState["recent"], at: number): { span: number; leas
 }
 
 /** q·(y − f) when the forecast was too low, (1 − q)·(f − y) when it was too high. */
-export const pinball = (actual: number, forecast: number): number =>
-  actual > forecast ? QUANTILE * (actual - forecast) : (1 - QUANTILE) * (forecast - actual);
+export const pinball = (actual: number, forecast: number, quantile = QUANTILE): number =>
+  actual > forecast ? quantile * (actual - forecast) : (1 - quantile) * (forecast - actual);
 
 /** `sorted`: the fast means of the recent past in order of size. */
-function say(name: (typeof FORECASTERS)[number], l: Levels, sorted: Float64Array, horizon: number): number {
+function say(name: (typeof FORECASTERS)[number], l: Levels, sorted: Float64Array, horizon: number, quantile: number): number {
   switch (name) {
     case "slow":
       return l.slow;
@@ -131,6 +135,6 @@ function say(name: (typeof FORECASTERS)[number], l: Levels, sorted: Float64Array
       // On a ramp of slope s the two means lie s·(τs − τf) apart; damped and bounded, because ramps end.
       return Math.max(0, Math.min(1.6 * l.fast, l.fast + ((l.fast - l.slow) / (SLOW_TAU - FAST_TAU)) * (horizon + FAST_TAU) * 0.7));
     case "peak":
-      return Math.max(l.fast, sorted[Math.min(sorted.length - 1, Math.floor(QUANTILE * sorted.length))] ?? 0);
+      return Math.max(l.fast, sorted[Math.min(sorted.length - 1, Math.floor(quantile * sorted.length))] ?? 0);
   }
 }

@@ -86,6 +86,7 @@ export function createScalerMetrics(): ScalerMetrics {
     const judged = summary !== undefined && within !== undefined && summary.count > 0;
     put(gauge("fulcrum_objective_attainment_ratio"), own, judged ? within / summary.count : undefined);
     if (wanted === undefined) return;
+    put(gauge("fulcrum_objective_budget_spent_ratio"), own, view.insight?.budgetSpent[name === "ttft" ? "prefill" : "decode"]);
     counter("fulcrum_objective_requests_total").inc(own, judged ? summary.count : 0);
     counter("fulcrum_objective_misses_total").inc(own, judged ? Math.max(0, summary.count - within) : 0);
   }
@@ -193,6 +194,7 @@ function dropSeries(policy: Policy, gauge: (name: Parameters<ReturnType<typeof c
   for (const objective of ["ttft", "itl"] as const) {
     const wanted = policy.spec.objectives[objective];
     gauge("fulcrum_objective_attainment_ratio").remove({ ...labels, objective });
+    gauge("fulcrum_objective_budget_spent_ratio").remove({ ...labels, objective });
     if (wanted !== undefined) gauge("fulcrum_objective_seconds").remove({ ...labels, objective, ...atQuantile(wanted.quantile) });
     const seen = objective === "ttft" ? "fulcrum_observed_ttft_seconds" : "fulcrum_observed_itl_seconds";
     for (const { q } of QUANTILES) gauge(seen).remove({ ...labels, ...atQuantile(q) });

@@ -58,6 +58,32 @@ describe("the controller", () => {
     expect(decisions.at(-1)?.pools.prefill.replicas).toBeGreaterThanOrEqual(5);
   });
 
+  it("gives back more where hardly a request missed than where the error budget is spent, and keeps what missing data cannot judge", () => {
+    const policy = testPolicy();
+    const bursty = (i: number): number => (i % 28 < 4 ? 80 : 30);
+    const meanPrefill = (attained: number | undefined): number => {
+      let state = fulcrum.start(policy, h200Prior, 0);
+      let [prefill, decode, sum] = [2, 2, 0];
+      for (let i = 0; i < 1600; i++) {
+        const o = observationOf({ at: (i + 1) * 5, rate: bursty(i), isl: 2000, osl: 60, prefill, decode });
+        const count = bursty(i) * 5;
+        const ttft =
+          attained === undefined ? {} : { ttft: { count, mean: 0.1, p50: 0.1, p90: 0.2, p95: 0.3, p99: 0.4, within: count * attained } };
+        const interval = { ...o.pools.prefill?.interval, seconds: 5, ...ttft };
+        const seen: Observation = { ...o, pools: { ...o.pools, prefill: { ...o.pools.prefill, interval } } };
+        const r = fulcrum.tick(state, seen, policy);
+        state = r.state;
+        prefill = r.decision.pools.prefill.replicas;
+        decode = r.decision.pools.decode.replicas;
+        if (i >= 1300) sum += prefill / 300;
+      }
+      return sum;
+    };
+    const [never, spent, unknown] = [meanPrefill(1), meanPrefill(0.9501), meanPrefill(undefined)];
+    expect(never).toBeLessThan(0.95 * spent);
+    expect(unknown).toBeGreaterThan(0.97 * spent);
+  });
+
   it("counts a shrink that was taken back within the window, by whomever, as a regret", () => {
     const policy = testPolicy({ behavior: { scaleDown: { stabilization: "60s" } } });
     let state = fulcrum.start(policy, h200Prior, 0);

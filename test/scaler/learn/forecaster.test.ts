@@ -4,7 +4,7 @@ import { FORECASTERS, forecastRate, noForecasts, pinball, type ForecasterName } 
 import { addEwma, emptyEwma, ewmaMean } from "../../../scaler/learn/ewma.ts";
 
 /** Feeds a rate per 5 s tick; gives what was planned for at each tick, and by whom. */
-function feed(rates: readonly number[], horizon: number): { rate: number; by: ForecasterName }[] {
+function feed(rates: readonly number[], horizon: number, ease = 0): { rate: number; by: ForecasterName }[] {
   let state = noForecasts;
   let [now, fast, slow] = [emptyEwma, emptyEwma, emptyEwma];
   return rates.map((rate, i) => {
@@ -12,7 +12,7 @@ function feed(rates: readonly number[], horizon: number): { rate: number; by: Fo
     fast = addEwma(fast, rate, 5, 10);
     slow = addEwma(slow, rate, 5, 60);
     const levels = { now: ewmaMean(now) ?? 0, fast: ewmaMean(fast) ?? 0, slow: ewmaMean(slow) ?? 0 };
-    const said = forecastRate(state, levels, { at: (i + 1) * 5, horizon, span: 5 });
+    const said = forecastRate(state, levels, { at: (i + 1) * 5, horizon, span: 5, ease });
     state = said.state;
     expect(state.pending.length).toBeLessThanOrEqual(600);
     expect(state.recent.length).toBeLessThanOrEqual(61);
@@ -44,6 +44,17 @@ describe("forecasters chosen by pinball loss", () => {
     const mean = last.reduce((sum, x) => sum + x.rate, 0) / last.length;
     expect(mean).toBeGreaterThan(1500);
     expect(mean).toBeLessThan(3200);
+  });
+
+  it("with an error budget to save with, plan such bursts for their median", () => {
+    const bursts = steady(300, (i) => (i % 14 < 4 ? 3000 : 600));
+    const mean = (ease: number): number =>
+      feed(bursts, 60, ease)
+        .slice(200)
+        .reduce((sum, x) => sum + x.rate / 100, 0);
+    expect(mean(1)).toBeLessThan(0.7 * mean(0));
+    expect(mean(0.5)).toBeLessThanOrEqual(mean(0));
+    expect(mean(1)).toBeGreaterThan(600);
   });
 
   it("on a long ramp come closer to the future than the present does", () => {

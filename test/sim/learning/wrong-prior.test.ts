@@ -53,7 +53,7 @@ function serve(prior: Prior): { state: FulcrumState; o: Observation } {
 
 /** Learned ÷ true velocity of each pool at the workload it serves. */
 function velocities({ state, o }: { state: FulcrumState; o: Observation }): { prefill: number; decode: number } {
-  const seen = forecast(state.learned.workload, state.forecasts, o.at, 30);
+  const seen = forecast(state.learned.workload, state.forecasts, o.at, 30, { prefill: 0, decode: 0 });
   if (seen === undefined) throw new Error("traffic was seen");
   const learned = situate(state, state.learned, seen.demand, o, rules.spec);
   const real = { ...learned, models: { ...learned.models, prefill: truth.prefill, decode: truth.decode } };
