@@ -3,8 +3,14 @@ import type { SpanDropReason } from "./span-intake.ts";
 
 /** Calls being received at once, over all connections; with the message limit this bounds memory. */
 const MAX_CALLS = 16;
+/**
+ * Calls that wait until one of those has its message. Of a waiting call no more comes in than HTTP/2's first window, 64 KiB. An agent that the machine
+ * has held up for some seconds finds the calls of all that time at once, each with its message right behind it.
+ */
+const MAX_WAITING = 128;
 /** Exporters give up after 10 s themselves. */
 const RECEIVE_TIMEOUT = 10_000;
+const WAIT_TIMEOUT = 5000;
 
 /**
  * Bounds what senders can hold open: the number of calls whose message is still on its way, and how long one may take. A call
@@ -12,35 +18,54 @@ const RECEIVE_TIMEOUT = 10_000;
  */
 export function createCallGuard(refuse: (reason: SpanDropReason) => void): ServerInterceptor {
   let receiving = 0;
+  // In the order they came.
+  const waiting = new Set<() => void>();
+  const release = (): void => {
+    receiving--;
+    for (const admit of waiting) return admit();
+  };
+
   return (_, call) => {
-    let open = false;
+    let stage: "done" | "waiting" | "receiving" = "done";
     let timer: NodeJS.Timeout | undefined;
-    const received = (): void => {
-      if (open) receiving--;
-      open = false;
+    let admit: () => void = () => undefined;
+    const end = (): void => {
       clearTimeout(timer);
+      waiting.delete(admit);
+      const was = stage;
+      stage = "done";
+      if (was === "receiving") release();
+    };
+    const turnAway = (): void => {
+      end();
+      refuse("overload");
+      guarded.sendStatus({ code: status.UNAVAILABLE, details: `more than ${MAX_CALLS} calls at once` });
     };
     const guarded: ServerInterceptingCall = new ServerInterceptingCall(call, {
       start(next) {
         next({
           onReceiveMetadata(metadata, forward) {
-            if (receiving >= MAX_CALLS) {
-              refuse("overload");
-              return guarded.sendStatus({ code: status.UNAVAILABLE, details: `more than ${MAX_CALLS} calls at once` });
-            }
-            receiving++;
-            open = true;
-            const late = { code: status.DEADLINE_EXCEEDED, details: `no complete message within ${RECEIVE_TIMEOUT / 1000} s` };
-            timer = setTimeout(() => guarded.sendStatus(late), RECEIVE_TIMEOUT);
-            forward(metadata);
+            admit = () => {
+              end();
+              stage = "receiving";
+              receiving++;
+              const late = { code: status.DEADLINE_EXCEEDED, details: `no complete message within ${RECEIVE_TIMEOUT / 1000} s` };
+              timer = setTimeout(() => guarded.sendStatus(late), RECEIVE_TIMEOUT);
+              forward(metadata);
+            };
+            if (receiving < MAX_CALLS) return admit();
+            if (waiting.size >= MAX_WAITING) return turnAway();
+            stage = "waiting";
+            waiting.add(admit);
+            timer = setTimeout(turnAway, WAIT_TIMEOUT);
           },
           onReceiveMessage(message, forward) {
-            received();
+            end();
             forward(message);
           },
           onCancel() {
-            if (open) refuse("broken-off");
-            received();
+            if (stage !== "done") refuse("broken-off");
+            end();
           },
         });
       },

@@ -10,6 +10,8 @@ import { type TraceSink, spansOf } from "./trace-sink.ts";
 const MAX_CONCURRENT = 16;
 /** An engine holds one or two connections, and a node has tens of engines. */
 const MAX_CONNECTIONS = 512;
+/** A batch that is sent on a connection just closed is lost, and exporters send every 5 s by default, which is Node's default here too. */
+const KEEP_ALIVE = 75_000;
 
 /** OTLP/HTTP receiver: POST /v1/traces in protobuf or JSON, gzip or plain, answered in the request's own format. */
 export function createOtlpHttpServer(sink: TraceSink): Server {
@@ -33,6 +35,7 @@ export function createOtlpHttpServer(sink: TraceSink): Server {
   // A sender that drips its headers or body is cut off; exporters give up after 10 s themselves.
   server.headersTimeout = 5000;
   server.requestTimeout = 10_000;
+  server.keepAliveTimeout = KEEP_ALIVE;
   server.maxConnections = MAX_CONNECTIONS;
   // What is no HTTP, or never comes to the end of its headers, is no request; it is counted all the same.
   server.on("clientError", (cause: NodeJS.ErrnoException, socket) => {

@@ -3,12 +3,14 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { hasCompiler } from "../agent/gpu/fake-driver.ts";
-import { type AgentFigures, figures } from "./agent-figures.ts";
+import { type AgentFigures, type Sample, figures } from "./agent-figures.ts";
 import { type NodeCounts, startBusyNode } from "./busy-node.ts";
 import { type BusyGpus, startBusyGpus } from "./busy-gpus.ts";
-import { type Cost, costOf } from "./process-cost.ts";
+import { HEAP_PROBE, type Heap, latestHeap } from "./heap-probe.ts";
+import { costOf } from "./process-cost.ts";
 
 /** What docs/agent.md tells to start agents with. */
 export const NODE_FLAGS = ["--max-semi-space-size=4", "--single-threaded-gc", "--v8-pool-size=1"] as const;
@@ -38,7 +40,7 @@ export async function measureAgent(
   writeFileSync(targets, JSON.stringify(node.targets));
   const ports = ["--port", "0", "--otlp-http-port", "0", "--otlp-grpc-port", "0"];
   const args = ["agent", "--node", "node-a", "--targets", targets, "--scaler-url", node.scalerUrl, ...ports, ...readerArgs(gpus), ...more];
-  const agent = spawn(process.execPath, [...flags, PROGRAM, ...args], { stdio: ["ignore", "ignore", "pipe"] });
+  const agent = spawn(process.execPath, [...flags, ...HEAP_PROBE, PROGRAM, ...args], { stdio: ["ignore", "ignore", "pipe", "pipe"] });
   const ended = new Promise((resolve) => agent.once("exit", resolve));
   try {
     const ports = await listening(agent);
@@ -46,6 +48,7 @@ export async function measureAgent(
     const pages = scrapePages(`http://127.0.0.1:${ports.metrics}/metrics`, Math.min(15, seconds / 3));
     const samples = await watch(agent, seconds);
     const series = await pages.stop();
+    node.stopSpans();
     agent.kill("SIGTERM");
     await ended;
     return { ...figures(samples), counts: { ...node.counts }, series, gpus: gpus === undefined ? "page" : "nvml" };
@@ -78,12 +81,14 @@ function listening(agent: ChildProcess): Promise<Ports> {
   });
 }
 
-async function watch(agent: ChildProcess, seconds: number): Promise<Cost[]> {
-  const samples: Cost[] = [];
+async function watch(agent: ChildProcess, seconds: number): Promise<Sample[]> {
+  const probe = agent.stdio[3];
+  const heap = probe instanceof Readable ? latestHeap(probe) : (): Heap | undefined => undefined;
+  const samples: Sample[] = [];
   const end = performance.now() + seconds * 1000;
   while (performance.now() < end && agent.exitCode === null) {
     await new Promise((resolve) => setTimeout(resolve, 1000));
-    if (agent.pid !== undefined) samples.push(costOf(agent.pid));
+    if (agent.pid !== undefined) samples.push({ ...costOf(agent.pid), heap: heap() });
   }
   return samples;
 }

@@ -6,6 +6,7 @@
  */
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
+import type { Trend } from "./agent-figures.ts";
 import { measureAgent, NODE_FLAGS } from "./agent-process.ts";
 import { measureExposition } from "./exposition.ts";
 import { measureOtlp } from "./otlp.ts";
@@ -21,6 +22,10 @@ function line(name: string, value: number, unit: string, goal?: { readonly atLea
   const said = goal?.atLeast === undefined ? (goal?.atMost === undefined ? "" : `at most ${goal.atMost}`) : `at least ${goal.atLeast}`;
   const figure = value >= 1000 ? value.toFixed(0) : value.toFixed(2);
   console.log(`${name.padEnd(36)} ${figure.padStart(9)} ${unit.padEnd(22)} ${said}${good ? "" : "  MISSED"}`);
+}
+
+function trend(name: string, { max, early, late, perHour }: Trend): void {
+  console.log(`${name.padEnd(36)} ${[max, early, late, perHour].map((v) => v.toFixed(1).padStart(11)).join("")}`);
 }
 
 console.log(`Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? "unknown CPU"}\n`);
@@ -45,16 +50,23 @@ line("CPU, warm", agent.cpuShare * 100, "% of a core", { atMost: 2 });
 line("… of it the NVML process", agent.cpuShareChild * 100, "% of a core");
 line("… from the tenth second on", agent.cpuShareEarly * 100, "% of a core");
 line("… worst ten seconds, warm", agent.cpuShareWorst * 100, "% of a core");
-line("RSS, highest", agent.rssMaxMiB, "MiB", { atMost: 110 });
-line("… of it the NVML process's own", agent.rssChildMiB, "MiB");
-line("RSS, when warm", agent.rssEarlyMiB, "MiB");
-line("RSS, at the end", agent.rssLateMiB, "MiB", { atMost: agent.rssEarlyMiB + 5 });
-line("RSS, slope", agent.rssMiBPerHour, "MiB an hour");
+line("RSS, highest", agent.rss.max, "MiB", { atMost: 110 });
+line("RSS, at the end", agent.rss.late, "MiB", { atMost: agent.rss.early + 5 });
 line("open files and sockets, growth", agent.handles.late - agent.handles.early, "", { atMost: 2 });
 line("series of its own page, growth", agent.series.last - agent.series.first, `of ${agent.series.last}`, { atMost: 0 });
+console.log(`\n${"memory, MiB".padEnd(36)} ${["highest", "warm", "at the end", "an hour"].map((w) => w.padStart(11)).join("")}`);
+trend("both processes", agent.rss);
+trend("the agent's process, resident", agent.memory.agent);
+trend("the NVML process's own", agent.memory.nvml);
+trend("the agent's heap as taken by V8", agent.memory.heapTotal);
+trend("… of it in use", agent.memory.heapUsed);
+trend("outside the heap, known to V8", agent.memory.external);
+trend("… of it array buffers", agent.memory.arrayBuffers);
 const { counts } = agent;
 console.log(
   `${counts.reports} reports of ${counts.enginesUp} engines and ${counts.gpus} GPUs (${agent.gpus}); spans: ${counts.spansSent} sent, ${counts.spansReported} reported, ${counts.spansRefused} refused`,
 );
-if (counts.enginesUp !== 8 || counts.gpus !== 8 || counts.spansReported !== counts.spansSent) missed++;
+for (const [why, { batches, lastAt }] of counts.refusals)
+  console.log(`refused: ${batches} batches (${why}), last at ${lastAt.toFixed(0)} s`);
+if (counts.enginesUp !== 8 || counts.gpus !== 8 || counts.spansRefused > 0 || counts.spansReported !== counts.spansSent) missed++;
 process.exitCode = missed > 0 ? 1 : 0;

@@ -11,6 +11,8 @@ export interface BusyNode {
   readonly scalerUrl: string;
   /** Where the agent's receivers are, once it runs: spans are sent from then on. */
   sendSpans(ports: { readonly http: number; readonly grpc: number }): void;
+  /** Before the agent is told to stop: what comes after that is refused, as it should be. */
+  stopSpans(): void;
   readonly counts: NodeCounts;
   close(): Promise<void>;
 }
@@ -19,6 +21,8 @@ export interface NodeCounts {
   pages: number;
   spansSent: number;
   spansRefused: number;
+  /** Their batches by what the sender was told, each with the seconds since the first batch at which it last came. */
+  readonly refusals: Map<string, { batches: number; lastAt: number }>;
   reports: number;
   spansReported: number;
   /** Of the last report. */
@@ -35,7 +39,9 @@ export async function startBusyNode(options: {
   readonly gpuPages: number;
   readonly spansPerSecond: number;
 }): Promise<BusyNode> {
-  const counts: NodeCounts = { pages: 0, spansSent: 0, spansRefused: 0, reports: 0, spansReported: 0, enginesUp: 0, gpus: 0 };
+  const counts: NodeCounts = {
+    ...{ pages: 0, spansSent: 0, spansRefused: 0, refusals: new Map(), reports: 0, spansReported: 0, enginesUp: 0, gpus: 0 },
+  };
   const engines = Array.from({ length: options.engines }, enginePage);
   const gpus = gpuPage(options.gpuPages);
   const pages = createServer((request, response) => {
@@ -52,6 +58,9 @@ export async function startBusyNode(options: {
   const agent = new http.Agent({ keepAlive: true });
   let client: Client | undefined;
   const timers: NodeJS.Timeout[] = [];
+  const stopSpans = (): void => {
+    for (const timer of timers) clearInterval(timer);
+  };
 
   return {
     counts,
@@ -67,10 +76,11 @@ export async function startBusyNode(options: {
     sendSpans(ports) {
       client = new Client(`127.0.0.1:${ports.grpc}`, credentials.createInsecure());
       const grpc = client;
+      const begin = performance.now();
       const send = (body: Buffer, index: number): void => {
-        const settle = (good: boolean): void => {
-          if (good) counts.spansSent += each;
-          else counts.spansRefused += each;
+        const settle = (refusal: string | undefined): void => {
+          if (refusal === undefined) counts.spansSent += each;
+          else refused(counts, each, refusal, (performance.now() - begin) / 1000);
         };
         if (index % 2 === 0) postHttp(agent, ports.http, body, settle);
         else
@@ -79,7 +89,7 @@ export async function startBusyNode(options: {
             (b: Buffer) => b,
             (b: Buffer) => b,
             body,
-            (error) => settle(error === null),
+            (error) => settle(error === null ? undefined : `gRPC: ${error.message}`),
           );
       };
       // Each engine once a second, spread over the second.
@@ -87,8 +97,9 @@ export async function startBusyNode(options: {
         timers.push(setTimeout(() => timers.push(setInterval(() => send(body, index), 1000)), (index * 1000) / batches.length));
       });
     },
+    stopSpans,
     async close() {
-      for (const timer of timers) clearInterval(timer);
+      stopSpans();
       client?.close();
       agent.destroy();
       await scaler.close();
@@ -100,14 +111,21 @@ export async function startBusyNode(options: {
   };
 }
 
-function postHttp(agent: http.Agent, port: number, body: Buffer, settle: (good: boolean) => void): void {
+function postHttp(agent: http.Agent, port: number, body: Buffer, settle: (refusal: string | undefined) => void): void {
   const headers = { "content-type": "application/x-protobuf", "content-length": body.length };
   const request = http.request({ agent, port, host: "127.0.0.1", path: "/v1/traces", method: "POST", headers }, (response) => {
     response.resume();
-    settle(response.statusCode === 200);
+    settle(response.statusCode === 200 ? undefined : `HTTP: status ${response.statusCode}`);
   });
-  request.on("error", () => settle(false));
+  request.on("error", (error: NodeJS.ErrnoException) =>
+    settle(`HTTP: ${error.code ?? error.message}${request.reusedSocket ? " on a kept connection" : ""}`),
+  );
   request.end(body);
+}
+
+function refused(counts: NodeCounts, spans: number, why: string, lastAt: number): void {
+  counts.spansRefused += spans;
+  counts.refusals.set(why, { batches: (counts.refusals.get(why)?.batches ?? 0) + 1, lastAt });
 }
 
 /** The scaler's side of the link, keeping sums only: a soak must not measure the growth of its own test. */

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { type ClientHttp2Session, type ClientHttp2Stream, connect as connectHttp2 } from "node:http2";
 import { connect } from "node:net";
 import { gzipSync } from "node:zlib";
 import { Client, credentials, status } from "@grpc/grpc-js";
@@ -177,6 +178,12 @@ describe("the OTLP/HTTP receiver", () => {
     expect(f.dropped.get("malformed")).toBe(1);
   });
 
+  it("keeps a connection for longer than exporters rest between two batches (5 s by default): one closed by then loses the next", async () => {
+    const { headers: answered } = await post(`{"resourceSpans":[]}`, { "content-type": "application/json" });
+    const seconds = /timeout=(\d+)/.exec(answered.get("keep-alive") ?? "")?.[1];
+    expect(Number(seconds)).toBeGreaterThan(30);
+  });
+
   it("outlives a sender that breaks off", async () => {
     const socket = connect(f.receivers.httpPort ?? 0, "127.0.0.1");
     await new Promise<void>((resolve) => socket.once("connect", resolve));
@@ -208,6 +215,32 @@ describe("the OTLP/gRPC receiver", () => {
     expect((await call(Buffer.alloc(0))).code).toBe(status.OK);
     expect(f.dropped.get("malformed")).toBe(1);
   });
+
+  // What an agent finds that the machine has held up for some seconds: the calls of all that time, their messages behind them.
+  it("lets a burst of calls wait for one another and refuses none", async () => {
+    const session = connectHttp2(`http://127.0.0.1:${f.receivers.grpcPort}`);
+    const calls = Array.from({ length: 30 }, () => openCall(session));
+    // Its answer comes after the server has seen all of them.
+    await new Promise<void>((resolve) => session.ping(() => resolve()));
+    for (const { stream } of calls) stream.end(Buffer.from([0, 0, 0, 0, 0]));
+    expect(await Promise.all(calls.map((c) => c.status))).toEqual(Array.from({ length: 30 }, () => "0"));
+    expect(f.dropped.get("overload")).toBeUndefined();
+    session.destroy();
+  });
+
+  /** Opens a call whose message is yet to come; its status as the trailers say it. */
+  function openCall(session: ClientHttp2Session): { readonly stream: ClientHttp2Stream; readonly status: Promise<string> } {
+    const stream = session.request({ ":method": "POST", ":path": path, "content-type": "application/grpc", te: "trailers" });
+    stream.resume();
+    const status = new Promise<string>((resolve, reject) => {
+      const take = (headers: { readonly "grpc-status"?: unknown }): void => {
+        if (headers["grpc-status"] !== undefined) resolve(String(headers["grpc-status"]));
+      };
+      // A refusal comes with the first headers.
+      stream.on("response", take).on("trailers", take).once("error", reject);
+    });
+    return { stream, status };
+  }
 
   it("outlives a sender that does not speak HTTP/2", async () => {
     const socket = connect(f.receivers.grpcPort ?? 0, "127.0.0.1");
