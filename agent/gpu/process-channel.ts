@@ -16,53 +16,74 @@ export interface Ended {
   readonly how: string;
 }
 
-/** The heap holds one reading; V8's defaults would let garbage grow to tens of megabytes first. */
-const NODE_OPTIONS = ["--max-semi-space-size=1", "--max-old-space-size=64"];
+/** The heap holds one reading and the program; V8's defaults would let garbage grow to tens of megabytes first (docs/performance.md). */
+const NODE_OPTIONS = ["--max-semi-space-size=1", "--max-old-space-size=64", "--optimize-for-size", "--single-threaded"];
 
 /** What it wrote last before it ended, for the error; a driver library may be talkative. */
 const STDERR_KEPT = 512;
 
 export function openProcess(program: string): ProcessChannel {
   const child = fork(program, [], { execArgv: NODE_OPTIONS, stdio: ["ignore", "ignore", "pipe", "ipc"], serialization: "json" });
-  const said = lastWords(child);
-  const ended = new Promise<Ended>((resolve) => {
-    child.once("exit", (code, signal) =>
-      resolve({ type: "ended", how: `ended ${signal === null ? `with code ${code}` : `by ${signal}`}${said()}` }),
-    );
-    child.once("error", (error) => resolve({ type: "ended", how: `cannot run: ${error.message}` }));
-  });
+  const end = endOf(child, lastWords(child));
   // An agent that stops does not wait for a driver that hangs; the process ends by itself when the channel closes.
   child.unref();
   child.channel?.unref();
   return {
-    ended,
+    ended: new Promise((resolve) => end.tell(resolve)),
     kill: () => void child.kill("SIGKILL"),
-    endsWithin: async (seconds) => (await before(ended, seconds)) !== undefined,
-    async ask(question, limitSeconds) {
-      const stop = new AbortController();
-      const answer = new Promise<FromReaderProcess>((resolve) => {
+    endsWithin: async (seconds) => (await within(seconds, end)) !== undefined,
+    ask: (question, limitSeconds) =>
+      within<FromReaderProcess>(limitSeconds, end, (take) => {
         const hear = (message: FromReaderProcess): void => {
           if ("id" in message && (question.type !== "read" || message.id !== question.id)) return;
-          resolve(message);
+          take(message);
         };
         child.on("message", hear);
-        stop.signal.addEventListener("abort", () => child.off("message", hear), { once: true });
-      });
-      if (child.connected) child.send(question, () => undefined);
-      const first = await before(Promise.race([answer, ended]), limitSeconds);
-      stop.abort();
-      return first;
+        if (child.connected) child.send(question, () => undefined);
+        return () => child.off("message", hear);
+      }),
+  };
+}
+
+/** The end of a process, for those who wait for it: at once when it is over. What they get takes them off again. */
+interface End {
+  tell(waiting: (how: Ended) => void): () => void;
+}
+
+function endOf(child: ChildProcess, said: () => string): End {
+  const waiting = new Set<(how: Ended) => void>();
+  let over: Ended | undefined;
+  const end = (how: string): void => {
+    over ??= { type: "ended", how };
+    for (const tell of waiting) tell(over);
+  };
+  child.once("exit", (code, signal) => end(`ended ${signal === null ? `with code ${code}` : `by ${signal}`}${said()}`));
+  child.once("error", (error) => end(`cannot run: ${error.message}`));
+  return {
+    tell(one) {
+      if (over !== undefined) one(over);
+      else waiting.add(one);
+      return () => waiting.delete(one);
     },
   };
 }
 
-/** What comes within the time, or undefined. */
-async function before<T>(coming: Promise<T>, seconds: number): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<undefined>((resolve) => (timer = setTimeout(resolve, seconds * 1000, undefined)));
-  const first = await Promise.race([coming, limit]);
-  clearTimeout(timer);
-  return first;
+/**
+ * What comes first: what `listen` takes, the end, or undefined after the time. Not a race of promises: each answer would be kept by the promise of
+ * the end, which lives as long as the process.
+ */
+function within<T>(seconds: number, end: End, listen?: (take: (message: T) => void) => () => void): Promise<T | Ended | undefined> {
+  return new Promise((resolve) => {
+    const leave: (() => void)[] = [];
+    const take = (first: T | Ended | undefined): void => {
+      for (const stop of leave) stop();
+      resolve(first);
+    };
+    const timer = setTimeout(take, seconds * 1000, undefined);
+    leave.push(() => clearTimeout(timer));
+    if (listen !== undefined) leave.push(listen(take));
+    leave.push(end.tell(take));
+  });
 }
 
 function lastWords(child: ChildProcess): () => string {
