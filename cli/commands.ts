@@ -49,6 +49,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./commands/explain.ts")).explain,
   },
   {
+    name: "pause",
+    summary: "stop the scaler from changing anything, for one policy or all, through its API",
+    load: async () => (await import("./commands/pause.ts")).pause,
+  },
+  {
+    name: "resume",
+    summary: "take a pause back",
+    load: async () => (await import("./commands/resume.ts")).resume,
+  },
+  {
     name: "doctor",
     summary: "preflight on a node: what the agent needs, a line each with the mend",
     load: async () => (await import("./commands/doctor.ts")).doctor,

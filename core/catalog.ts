@@ -295,6 +295,18 @@ export const CATALOG = [
     ["file"],
     scaler,
   ),
+  gauge(
+    "fulcrum_override_since_seconds",
+    "Unix time at which an operator set the policy to do less than its own mode says, by what it does now: paused or observe. Absent while nobody has.",
+    [...POLICY, "mode"],
+    scaler,
+  ),
+  counter(
+    "fulcrum_writes_total",
+    "Writes asked of the API, by action (pause, resume, mode) and outcome: done, refused, unauthorized, disabled or failed.",
+    ["action", "outcome"],
+    scaler,
+  ),
   counter("fulcrum_policy_status_writes_total", "Statuses of ScalingPolicy objects written, by outcome.", ["outcome"], scaler),
   counter(
     "fulcrum_kube_events_total",

@@ -53,6 +53,11 @@ export const scalerSettingsSchema = z.object({
     .optional()
     .describe("ServiceAccounts whose tokens agents may present, as namespace/name,…; checked by the API server (TokenReview)"),
   agentAudience: z.string().min(1).default("fulcrum").describe("audience that ServiceAccount tokens of agents must be made for"),
+  writeTokens: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("file of names and bearer tokens (`name token` a line) of who may pause and resume over the API; watched; default: nobody"),
   tlsCert: z.string().min(1).optional().describe("certificate chain (PEM) to serve https, wss and KEDA's port with; watched"),
   tlsKey: z.string().min(1).optional().describe("key (PEM) of tlsCert"),
   kedaPort: z.coerce.number().int().min(0).max(65_535).optional().describe("port of KEDA's external scaler (gRPC); default: not served"),

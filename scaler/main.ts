@@ -1,11 +1,13 @@
 import { readFile } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { inForce } from "../core/override.ts";
 import { openActuator } from "./act/open.ts";
 import { openAgentAccess } from "./agent-access.ts";
 import { DEFAULT_PRIOR, parsePrior } from "./config-prior.ts";
 import { ScalerError, type ScalerSettings } from "./config.ts";
 import type { Prior } from "./decide/controller.types.ts";
+import { lowered } from "./decide/overridden.ts";
 import type { Standing } from "./kube/lease.ts";
 import type { SharedState } from "./kube/state-map.ts";
 import { emptyFleet } from "./intake/fleet-view.ts";
@@ -20,6 +22,10 @@ import { startRunner, type Runner, type RunnerDeps } from "./loop/runner.ts";
 import { createScaler, type Scaler } from "./loop/scaler.ts";
 import { shareCheckpoints } from "./loop/shared-checkpointer.ts";
 import type { TickView } from "./loop/tick-view.ts";
+import { overrideFile, overridesInMemory } from "./overrides/file.ts";
+import type { OverridePlace } from "./overrides/place.ts";
+import { openOverrides, type OverrideStore } from "./overrides/store.ts";
+import type { Policy } from "./policy/schema.ts";
 import { readAsset } from "./serve/assets.ts";
 import { createHttpServer } from "./serve/http.ts";
 import { startKedaServer, type KedaServer } from "./serve/keda/server.ts";
@@ -29,6 +35,8 @@ import { createRoutes } from "./serve/routes.ts";
 import { openTls } from "./serve/tls-settings.ts";
 import type { KeyPair } from "./serve/tls.ts";
 import { defaultWebRoot } from "./serve/web-root.ts";
+import { openWriters } from "./serve/write-access.ts";
+import { createWrites } from "./serve/writes.ts";
 import { createHistory } from "./state/history.ts";
 import { createTelemetry } from "./telemetry.ts";
 import { LEARNED_SHAPE } from "./learn/learn.ts";
@@ -76,6 +84,8 @@ export async function runWith<State>(
   try {
     const access = await openAgentAccess(settings, log);
     cleanups.push(access.close);
+    const writers = await openWriters(settings, log);
+    cleanups.push(writers.close);
     const tls = await openTls(settings, log);
     cleanups.push(tls.close);
     const telemetry = createTelemetry({ endpoint: process.env["OTEL_EXPORTER_OTLP_ENDPOINT"], version: VERSION });
@@ -108,6 +118,17 @@ export async function runWith<State>(
       cleanups.push(() => both.stop());
       return both;
     };
+    const overrides = await openOverrides({
+      place: acting.value.overrides ?? overridesOnDisk(settings),
+      clock,
+      log,
+      onNews(news) {
+        log.warn(news, "override: an operator's word on a policy's mode has changed");
+        void journal?.append({ kind: "override", ...news });
+        live.broadcast({ type: "state", state: scaler.state() });
+      },
+    });
+    cleanups.push(() => overrides.close());
     const checkpointer = acting.value.shared === undefined ? onDisk : shareOn(onDisk, acting.value.shared);
     const reporter = acting.value.policies?.report({ onStatus: metrics.statusWritten, onEvent: metrics.eventTold });
     cleanups.push(() => reporter?.stop());
@@ -119,6 +140,7 @@ export async function runWith<State>(
       standby,
       journal,
       checkpointer,
+      overrides,
       telemetry,
       clock,
       fleet: () => scaler.fleet(),
@@ -136,6 +158,7 @@ export async function runWith<State>(
       onDropped: metrics.dropPolicy,
       leader: acting.value.leader,
       problems: () => followed.policies?.problems() ?? [],
+      overrides: overrides.current,
     });
     const live = createLiveFeed({
       snapshot: () => ({
@@ -176,7 +199,7 @@ export async function runWith<State>(
     });
     cleanups.push(() => followed.policies?.close());
 
-    keda.server = await openKeda(settings, { scaler, standby, tls: tls.pair(), metrics, log });
+    keda.server = await openKeda(settings, { scaler, overrides, standby, tls: tls.pair(), metrics, log });
     cleanups.push(() => keda.server?.close());
     if (keda.server !== undefined) hooks.onKedaListening?.(keda.server.port);
 
@@ -185,7 +208,12 @@ export async function runWith<State>(
       routes: createRoutes({
         ...{ scaler, history, metrics: async () => (await metrics.page()) + (await telemetry.page()) },
         // With files alone an empty directory is a mistake; a cluster may hold no policy yet.
+        overrides: () => ({ overrides: overrides.current(), changes: overrides.changes() }),
         policiesKnown: () => acting.value.policies !== undefined && (followed.policies?.known() ?? false),
+      }),
+      write: createWrites({
+        ...{ identify: writers.identify, policies: scaler.runners, overrides: overrides.current, change: overrides.change, clock },
+        onWrite: metrics.wrote,
       }),
       fallback: (path) => readAsset(webRoot, path),
       upgrades: new Map([
@@ -223,6 +251,12 @@ async function keepCheckpoint({ checkpoint, journal }: ScalerSettings, log: Log)
   return path === undefined ? noCheckpointer : openCheckpointer(path, STATE_VERSION, log);
 }
 
+/** Without a disk to keep them on, a restart forgets. */
+function overridesOnDisk({ checkpoint, journal }: ScalerSettings): OverridePlace {
+  const directory = journal ?? (checkpoint === undefined ? undefined : dirname(checkpoint));
+  return directory === undefined ? overridesInMemory : overrideFile(join(directory, "overrides.json"));
+}
+
 async function keepJournal(settings: ScalerSettings, log: Log, starts: () => ReturnType<Scaler["starts"]>): Promise<Journal | undefined> {
   if (settings.journal === undefined) return undefined;
   const { journal: directory, journalMaxBytes: maxBytes, journalMaxFiles: maxFiles } = settings;
@@ -233,6 +267,7 @@ async function keepJournal(settings: ScalerSettings, log: Log, starts: () => Ret
 
 interface KedaParts {
   readonly scaler: Scaler;
+  readonly overrides: OverrideStore;
   readonly standby: () => boolean;
   readonly tls: KeyPair | undefined;
   readonly metrics: ScalerMetrics;
@@ -241,11 +276,12 @@ interface KedaParts {
 
 async function openKeda(
   { host, kedaPort }: ScalerSettings,
-  { scaler, standby, tls, metrics, log }: KedaParts,
+  { scaler, overrides, standby, tls, metrics, log }: KedaParts,
 ): Promise<KedaServer | undefined> {
   if (kedaPort === undefined) return undefined;
   const known = (name: string): Runner | undefined => scaler.runners().find((runner) => runner.name === name);
-  const toKnown = (runner: Runner | undefined) => (runner === undefined ? undefined : { policy: runner.policy, last: runner.last() });
+  const carried = ({ name, policy }: Runner): Policy => lowered(policy, inForce(overrides.current(), name, policy.spec.mode, clock()));
+  const toKnown = (runner: Runner | undefined) => (runner === undefined ? undefined : { policy: carried(runner), last: runner.last() });
   const server = await startKedaServer({
     ...{ host, port: kedaPort, tls, standby, clock, answered: metrics.kedaAnswered },
     known: (name) => toKnown(known(name)),

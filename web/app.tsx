@@ -5,6 +5,7 @@ import { Footer } from "./panels/footer.tsx";
 import { Header } from "./panels/header.tsx";
 import { Latency } from "./panels/latency.tsx";
 import { Links } from "./panels/links.tsx";
+import { Override } from "./panels/override.tsx";
 import { Objectives } from "./panels/objectives.tsx";
 import { Pool } from "./panels/pool.tsx";
 
@@ -19,6 +20,7 @@ export function App() {
         Skip to decisions
       </a>
       <Header />
+      <Override />
       <main class={stale.value ? "is-stale" : ""}>{policy.value === null ? <Waiting /> : <Panels />}</main>
       <Footer />
     </>

@@ -1,5 +1,6 @@
 import type { Decision } from "../core/decision.ts";
 import type { NoticeCode } from "../core/kv-path.ts";
+import type { ModeOverride } from "../core/override.ts";
 
 /**
  * Scaler → browser. On connect one `snapshot`, then one `frame` per control tick (or second), and a `decision`
@@ -86,7 +87,10 @@ export interface PolicyProblemNote {
 export interface PagePolicy {
   readonly name: string;
   readonly namespace: string;
+  /** What is carried out: the policy's own mode, or less where an operator has said so. */
   readonly mode: "observe" | "enforce" | "paused";
+  /** Why it is less than the policy's own; null = it is not. */
+  readonly override: ModeOverride | null;
   readonly model: string | null;
   readonly objectives: {
     readonly ttft: { readonly quantile: number; readonly target: number } | null;

@@ -34,5 +34,13 @@ export async function openActuator(
 /** Nobody to agree with. */
 function alone(actuator: Actuator, onStanding: (standing: Standing) => void): Acting {
   onStanding("leading");
-  return { actuator, standing: () => "leading", leader: () => null, policies: undefined, shared: undefined, stop: async () => undefined };
+  return {
+    actuator,
+    standing: () => "leading",
+    leader: () => null,
+    policies: undefined,
+    shared: undefined,
+    overrides: undefined,
+    stop: async () => undefined,
+  };
 }

@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { err, ok, type Result } from "../../core/result.ts";
+import { followFile } from "../followed-file.ts";
 
 /** Says whether an `authorization` header may open the agents' link. */
 export type Authorize = (header: string | undefined) => boolean;
@@ -49,27 +49,14 @@ export interface TokenFileOptions {
   readonly seconds?: number;
 }
 
-/** Tokens from a file that is looked at again: a Secret that was changed needs no restart. A bad edit keeps the last good tokens. */
-export async function openTokenFile({ path, also, onProblem, seconds = 10 }: TokenFileOptions): Promise<Result<TokenFile, string>> {
-  const first = await readTokens(path);
-  if (!first.ok) return first;
-  let authorize = authorizer([...first.value, ...also]);
-  let told: string | undefined;
-  async function refresh(): Promise<void> {
-    const next = await readTokens(path);
-    const problem = next.ok ? undefined : next.error;
-    if (problem !== undefined && problem !== told) onProblem(problem);
-    told = problem;
-    if (next.ok) authorize = authorizer([...next.value, ...also]);
-  }
-  const timer = setInterval(() => void refresh(), seconds * 1000);
-  timer.unref();
-  return ok({ authorize: (header) => authorize(header), refresh, close: () => clearInterval(timer) });
-}
-
-async function readTokens(path: string): Promise<Result<readonly string[], string>> {
-  const text = await readFile(path, "utf8").catch((error: unknown) => (error instanceof Error ? error : new Error(String(error))));
-  if (typeof text !== "string") return err(`${path}: cannot be read: ${text.message}`);
-  const tokens = parseTokens(text);
-  return tokens.ok ? tokens : err(`${path}: ${tokens.error}`);
+/** Tokens from a file that is looked at again. */
+export async function openTokenFile({ path, also, onProblem, seconds }: TokenFileOptions): Promise<Result<TokenFile, string>> {
+  const parse = (text: string): Result<Authorize, string> => {
+    const tokens = parseTokens(text);
+    return tokens.ok ? ok(authorizer([...tokens.value, ...also])) : tokens;
+  };
+  const file = await followFile({ path, parse, onProblem, seconds });
+  if (!file.ok) return file;
+  const { now, refresh, close } = file.value;
+  return ok({ authorize: (header) => now()(header), refresh, close });
 }

@@ -1,5 +1,5 @@
-import { mkdir, open, readFile, rename } from "node:fs/promises";
-import { dirname } from "node:path";
+import { readFile } from "node:fs/promises";
+import { replaceFile } from "./replace-file.ts";
 
 /** What was learned, kept across restarts: one file, replaced atomically. */
 export interface Checkpoint {
@@ -66,16 +66,4 @@ function isCheckpoint(value: unknown): value is Checkpoint {
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === "object" && value !== null;
 
-/** Written beside, flushed, then renamed over: a reader sees the old one or the new one, whole. */
-export async function writeCheckpoint(path: string, checkpoint: Checkpoint): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  const beside = `${path}.tmp`;
-  const file = await open(beside, "w");
-  try {
-    await file.writeFile(JSON.stringify(checkpoint));
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(beside, path);
-}
+export const writeCheckpoint = (path: string, checkpoint: Checkpoint): Promise<void> => replaceFile(path, JSON.stringify(checkpoint));

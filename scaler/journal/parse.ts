@@ -41,6 +41,7 @@ function isRecord(value: unknown): value is JournalRecord {
   const r = value as Readonly<Record<string, unknown>>;
   if (typeof r["at"] !== "number" || typeof r["name"] !== "string") return false;
   if (r["kind"] === "start") return isObject(r["policy"]) && isObject(r["prior"]) && isObject(r["state"]);
+  if (r["kind"] === "override") return r["mode"] === null || typeof r["mode"] === "string";
   return r["kind"] === "tick" && isObject(r["observation"]) && isObject(r["decision"]) && typeof r["stateDigest"] === "string";
 }
 

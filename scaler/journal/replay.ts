@@ -1,6 +1,7 @@
 import type { Decision } from "../../core/decision.ts";
 import type { Controller, Prior } from "../decide/controller.types.ts";
 import { digest } from "../decide/digest.ts";
+import { tickOverridden } from "../decide/overridden.ts";
 import type { Policy } from "../policy/schema.ts";
 import type { JournalRecord, TickRecord } from "./records.ts";
 
@@ -40,6 +41,8 @@ export function replay<State>(records: readonly JournalRecord[], controller: Con
       running.set(record.name, { state: record.state as State, policy: record.policy, prior: record.prior });
       continue;
     }
+    // The ticks carry the override that was in force.
+    if (record.kind === "override") continue;
     const before = running.get(record.name);
     if (before === undefined) {
       differences.push({
@@ -70,7 +73,8 @@ type Again<State> =
 
 function decideAgain<State>(controller: Controller<State>, before: Running<State>, record: TickRecord): Again<State> {
   try {
-    return { ok: true, ...controller.tick(before.state, record.observation, before.policy) };
+    const { observation, override } = record;
+    return { ok: true, ...tickOverridden(controller, { state: before.state, observation, policy: before.policy, override }) };
   } catch (error) {
     // A controller that throws is a bug, or a journal edited by hand; the other policies still replay.
     return { ok: false, message: error instanceof Error ? error.message : String(error) };

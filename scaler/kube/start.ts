@@ -6,9 +6,11 @@ import type { PageLeader } from "../../wire/page.ts";
 import type { Actuator } from "../act/actuator.ts";
 import { createKubeActuator } from "../act/kube-scale.ts";
 import type { Log } from "../log.ts";
+import type { OverridePlace } from "../overrides/place.ts";
 import type { PolicyObject } from "../policy/objects.ts";
 import { connect } from "./connect.ts";
 import { startLease, type Standing } from "./lease.ts";
+import { createOverrideMap } from "./override-map.ts";
 import { watchPolicyObjects } from "./policy-watch.ts";
 import type { EventOutcome } from "./report/events.ts";
 import { createStateMap, type SharedState } from "./state-map.ts";
@@ -25,6 +27,8 @@ export interface Acting {
   readonly policies: ClusterPolicies | undefined;
   /** Where scalers leave each other what they learned; undefined where there is only one. */
   readonly shared: SharedState | undefined;
+  /** Where scalers share what operators have said about modes; undefined where there is only one. */
+  readonly overrides: OverridePlace | undefined;
   stop(): Promise<void>;
 }
 
@@ -70,6 +74,7 @@ export function startKubernetes(settings: KubeSettings, onStanding: (standing: S
     leader: () => ({ standing: leadership.standing(), identity, holder: leadership.holder() ?? null }),
     policies: settings.policyObjects === "none" ? undefined : policies,
     shared: createStateMap({ api, leadership, namespace, lease: settings.lease, identity }),
+    overrides: createOverrideMap({ api, namespace, lease: settings.lease }),
     async stop() {
       await leadership.stop();
       actuator.stop();

@@ -54,6 +54,6 @@ export const GRANTS: readonly Grant[] = [
   { group: "events.k8s.io", resource: "events", verbs: ["create", "patch"], for: "tell" },
   { group: "authentication.k8s.io", resource: "tokenreviews", verbs: ["create"], for: "admit" },
   { group: "coordination.k8s.io", resource: "leases", verbs: ["create", "get", "update"], for: "lead" },
-  // What the leader has learned, for its successor.
+  // What the leader has learned, for its successor, and what operators have said about modes.
   { group: "", resource: "configmaps", verbs: ["create", "get", "update"], for: "lead" },
 ];

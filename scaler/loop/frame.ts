@@ -1,3 +1,4 @@
+import type { ModeOverride } from "../../core/override.ts";
 import type { Summary } from "../../core/summary.ts";
 import type { PageDecision, PageFrame, PagePolicy, PagePool } from "../../wire/page.ts";
 import type { Policy } from "../policy/schema.ts";
@@ -70,12 +71,13 @@ export function decisionOf({ name, decision, result }: TickView): PageDecision {
 }
 
 /** `last` is undefined until the first tick. */
-export function policyState(name: string, policy: Policy, last: TickView | undefined): PagePolicy {
+export function policyState(name: string, policy: Policy, override: ModeOverride | undefined, last: TickView | undefined): PagePolicy {
   const { objectives, mode, model, budget } = policy.spec;
   return {
     name,
     namespace: policy.metadata.namespace,
-    mode,
+    mode: override?.mode ?? mode,
+    override: override ?? null,
     model: model ?? last?.facts?.prefill.model ?? null,
     objectives: { ttft: objectives.ttft ?? null, itl: objectives.itl ?? null },
     budgetGpus: budget.gpus ?? null,

@@ -1,13 +1,16 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { inForce, type ModeOverride } from "../../core/override.ts";
 import type { NodeReport } from "../../wire/messages.ts";
 import type { ActResult, Actuator, ClusterFacts } from "../act/actuator.ts";
 import type { Prior } from "../decide/controller.types.ts";
 import { digest } from "../decide/digest.ts";
+import { lowered, tickOverridden } from "../decide/overridden.ts";
 import type { FleetView } from "../intake/fleet-view.ts";
 import type { Stitched } from "../intake/stitch.ts";
 import type { Journal } from "../journal/append.ts";
 import type { StartRecord } from "../journal/records.ts";
 import type { Log } from "../log.ts";
+import type { OverrideStore } from "../overrides/store.ts";
 import type { Policy } from "../policy/schema.ts";
 import type { Telemetry } from "../telemetry.ts";
 import { VERSION } from "../version.ts";
@@ -46,6 +49,8 @@ export interface RunnerDeps<State> {
   readonly standby?: () => boolean;
   readonly journal: Journal | undefined;
   readonly checkpointer: Checkpointer;
+  /** What operators have said about modes. */
+  readonly overrides: Pick<OverrideStore, "current" | "renew">;
   readonly telemetry: Telemetry;
   readonly clock: () => number;
   readonly fleet: () => FleetView;
@@ -80,12 +85,14 @@ export function startRunner<State>(name: string, policy: Policy, deps: RunnerDep
     await telemetry.stage("tick", { "fulcrum.policy": name }, async (note) => {
       const seen = await telemetry.stage("intake", {}, () => sight.look(stopping.signal));
       const { observation } = seen.observed;
-      const next = kit.controller.tick(state, observation, policy, telemetry.compute);
+      await deps.overrides.renew();
+      const override = overridden(seen.at);
+      const next = tickOverridden(kit.controller, { state, observation, policy, override }, telemetry.compute);
       state = next.state;
       const { decision } = next;
       note({ "fulcrum.reason": decision.reasons[0]?.code ?? "", "fulcrum.hold": decision.hold });
       const result = await telemetry.stage("act", {}, async (noteResult) => {
-        const done = await act(seen.facts, seen.error, decision);
+        const done = await act(seen.facts, seen.error, decision, override);
         noteResult({ "fulcrum.outcome": done.outcome });
         return done;
       });
@@ -96,6 +103,7 @@ export function startRunner<State>(name: string, policy: Policy, deps: RunnerDep
         name,
         at: seen.at,
         policy,
+        override,
         observation,
         decision,
         result,
@@ -112,10 +120,19 @@ export function startRunner<State>(name: string, policy: Policy, deps: RunnerDep
   }
 
   /** Without facts nothing is written: the decision was a hold, or it was about replicas nobody can see. */
-  async function act(facts: ClusterFacts | undefined, error: string | undefined, decision: TickView["decision"]): Promise<ActResult> {
-    if (facts !== undefined) return deps.actuator.apply(policy, decision, facts, stopping.signal, sight.health());
+  async function act(
+    facts: ClusterFacts | undefined,
+    error: string | undefined,
+    decision: TickView["decision"],
+    override: ModeOverride | undefined,
+  ): Promise<ActResult> {
+    // What was said while it was decided counts too.
+    const carried = lowered(lowered(policy, override), overridden(clock()));
+    if (facts !== undefined) return deps.actuator.apply(carried, decision, facts, stopping.signal, sight.health());
     return { outcome: decision.hold ? "held" : "failed", actions: [], error: error ?? "the cluster could not be asked" };
   }
+
+  const overridden = (at: number): ModeOverride | undefined => inForce(deps.overrides.current(), name, policy.spec.mode, at);
 
   /** What was changed, and what went wrong: once, not at every tick of an outage. */
   function tell(result: ActResult): void {
@@ -128,10 +145,13 @@ export function startRunner<State>(name: string, policy: Policy, deps: RunnerDep
 
   async function keep(view: TickView | undefined): Promise<void> {
     if (view === undefined) return;
-    const { at, observation, decision, result, facts } = view;
+    const { at, observation, decision, override, result, facts } = view;
     deps.checkpointer.put(name, checkpointOf(kit, policy, prior, at, state));
     const { outcome, actions, error } = result;
-    const told = facts?.progress === undefined ? {} : { progress: facts.progress };
+    const told = {
+      ...(override === undefined ? {} : { override }),
+      ...(facts?.progress === undefined ? {} : { progress: facts.progress }),
+    };
     const record = { kind: "tick", at, name, observation, decision, stateDigest: digest(state), outcome, actions, ...told } as const;
     const after = state;
     await deps.journal?.append(error === undefined ? record : { ...record, error });

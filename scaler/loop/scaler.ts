@@ -1,3 +1,4 @@
+import { inForce, type Overrides } from "../../core/override.ts";
 import type { NodeReport } from "../../wire/messages.ts";
 import type { PageLeader, PageState, PolicyProblemNote } from "../../wire/page.ts";
 import { emptyFleet, type FleetView } from "../intake/fleet-view.ts";
@@ -50,6 +51,8 @@ export interface ScalerDeps {
   readonly onDropped: (policy: Policy) => void;
   readonly leader: () => PageLeader | null;
   readonly problems: () => readonly PolicyProblemNote[];
+  /** What operators have said about modes. */
+  readonly overrides: () => Overrides;
 }
 
 export function createScaler(deps: ScalerDeps): Scaler {
@@ -131,7 +134,11 @@ export function createScaler(deps: ScalerDeps): Scaler {
     },
     fleet: () => fleet,
     runners: () => [...runners.values()],
-    state: () => ({ ...pageState(fleet, [...runners.values()], matrices, clock()), leader: deps.leader(), problems: deps.problems() }),
+    state: () => ({
+      ...pageState(fleet, [...runners.values()], matrices, deps.overrides(), clock()),
+      leader: deps.leader(),
+      problems: deps.problems(),
+    }),
     stitching: () => ({ counts: stitcher.counts(), breakdown }),
     starts: () => [...runners.values()].map((runner) => runner.startRecord()),
     async stop() {
@@ -149,6 +156,7 @@ function pageState(
   fleet: FleetView,
   runners: readonly Runner[],
   matrices: ReadonlyMap<string, LinkMatrix>,
+  overrides: Overrides,
   now: number,
 ): Omit<PageState, "leader" | "problems"> {
   const views = new Map([...matrices].map(([name, matrix]) => [name, matrix.view()]));
@@ -157,7 +165,7 @@ function pageState(
     notices: noticesOf(fleet, views, now),
     at: now,
     version: VERSION,
-    policies: runners.map((runner) => policyState(runner.name, runner.policy, runner.last())),
+    policies: runners.map(({ name, policy, last }) => policyState(name, policy, inForce(overrides, name, policy.spec.mode, now), last())),
     agents: [...fleet.nodes.values()].map(({ node, connected, receivedAt, reports }) => ({
       node,
       connected,

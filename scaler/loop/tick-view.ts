@@ -1,5 +1,6 @@
 import type { Decision } from "../../core/decision.ts";
 import type { Observation } from "../../core/observation.ts";
+import type { ModeOverride } from "../../core/override.ts";
 import type { ActResult, ClusterFacts } from "../act/actuator.ts";
 import type { Insight } from "../decide/state.ts";
 import type { TtftSource } from "../intake/ttft-source.ts";
@@ -10,7 +11,9 @@ export interface TickView {
   /** `namespace/name` */
   readonly name: string;
   readonly at: number;
+  /** As it was written; `override` says whether less of it was carried out. */
   readonly policy: Policy;
+  readonly override: ModeOverride | undefined;
   readonly observation: Observation;
   readonly decision: Decision;
   readonly result: ActResult;

@@ -8,6 +8,7 @@ export interface Reply {
   readonly status: number;
   readonly type: string;
   readonly body: string | Uint8Array;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export type Route = (url: URL) => Reply | Promise<Reply>;
@@ -19,6 +20,8 @@ export interface HttpOptions {
   /** Asked for every other path; undefined = there is none. */
   readonly fallback: (path: string) => Promise<Reply | undefined>;
   readonly upgrades: ReadonlyMap<string, Upgrade>;
+  /** What a POST does; undefined = there is nothing to be written at that path. */
+  readonly write?: (path: string, request: IncomingMessage) => Promise<Reply> | undefined;
   readonly log: Log;
   /** Serves https instead of http. */
   readonly tls?: KeyPair | undefined;
@@ -30,7 +33,7 @@ export const json = (value: unknown, status = 200): Reply => ({
   body: JSON.stringify(value),
 });
 
-/** A small read-only server: GET and HEAD, exact paths, JSON errors. */
+/** A small server: GET and HEAD of exact paths, POST where `write` takes it, JSON errors. */
 export function createHttpServer(options: HttpOptions): Server {
   const limits = { requestTimeout: 10_000, headersTimeout: 10_000, maxHeaderSize: 16 * 1024 };
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
@@ -55,10 +58,12 @@ async function answer(options: HttpOptions, request: IncomingMessage): Promise<R
   const url = parse(request);
   if (url === undefined) return json({ error: "not a path" }, 400);
   const route = options.routes.get(url.pathname);
-  if (request.method !== "GET" && request.method !== "HEAD") {
-    return json({ error: `${request.method ?? "this method"} is not allowed here; use GET` }, 405);
-  }
   try {
+    const written = request.method === "POST" ? options.write?.(url.pathname, request) : undefined;
+    if (written !== undefined) return await written;
+    if (request.method !== "GET" && request.method !== "HEAD") {
+      return json({ error: `${request.method ?? "this method"} is not allowed here; use GET` }, 405);
+    }
     if (route !== undefined) return await route(url);
     return (await options.fallback(url.pathname)) ?? json({ error: `there is no ${url.pathname.slice(0, 200)} here` }, 404);
   } catch (error) {
@@ -86,6 +91,7 @@ function send(request: IncomingMessage, response: ServerResponse, reply: Reply):
     // The page's charts set sizes as inline styles; its icon is a data address. Nothing is fetched from elsewhere.
     "content-security-policy": "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'",
     ...(reply.status === 405 ? { allow: "GET, HEAD" } : {}),
+    ...reply.headers,
   });
   response.end(request.method === "HEAD" ? undefined : body);
 }

@@ -2,6 +2,7 @@ import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { WebSocketServer, type WebSocket } from "ws";
 import type { PageMessage } from "../../wire/page.ts";
+import { sameOrigin } from "./same-origin.ts";
 
 /** The page's feed. A browser that reads slower than we write skips messages, and gets a fresh snapshot when it has caught up. */
 export interface LiveFeed {
@@ -48,7 +49,7 @@ export function createLiveFeed(options: LiveOptions): LiveFeed {
 
   return {
     handleUpgrade(request, socket, head) {
-      if (!sameOrigin(request)) return refuse(socket, "403 Forbidden");
+      if (!sameOrigin(request.headers)) return refuse(socket, "403 Forbidden");
       if (behind.size >= maxClients) return refuse(socket, "503 Service Unavailable");
       server.handleUpgrade(request, socket, head, (ws) => server.emit("connection", ws, request));
     },
@@ -71,14 +72,3 @@ export function createLiveFeed(options: LiveOptions): LiveFeed {
 const refuse = (socket: Duplex, status: string): void => {
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 };
-
-/** Browsers do not apply the same-origin rule to WebSockets: without this any page could read the feed of a local scaler. */
-function sameOrigin(request: IncomingMessage): boolean {
-  const { origin, host } = request.headers;
-  if (origin === undefined) return true;
-  try {
-    return new URL(origin).host === host;
-  } catch {
-    return false;
-  }
-}

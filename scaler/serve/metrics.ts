@@ -30,6 +30,8 @@ export interface ScalerMetrics {
   /** A window of the policy's KV transfers, and the last minute. */
   links(policy: Policy, closed: LinkTallies, view: LinkView): void;
   kedaAnswered(method: string, code: string): void;
+  /** A write that was asked of the API. */
+  wrote(action: string, outcome: string): void;
   policyFile(file: string, valid: boolean | undefined): void;
   statusWritten(outcome: string): void;
   eventTold(outcome: string): void;
@@ -44,6 +46,8 @@ const QUANTILES = [
   { field: "p95", q: 0.95 },
   { field: "p99", q: 0.99 },
 ] as const;
+/** Modes that an operator can set. */
+const OVERRIDING = ["paused", "observe"] as const;
 /** Where a stitched request's time to first token went. */
 const TTFT_PARTS = [
   { part: "queue", field: "queue" },
@@ -132,6 +136,8 @@ export function createScalerMetrics(): ScalerMetrics {
       objective(view, labels, "itl", decode?.interval?.itl);
       for (const role of POOL_ROLES) pool(view, labels, role);
       for (const model of POOL_ROLES) put(gauge("fulcrum_model_error_ratio"), { ...labels, model }, view.insight?.modelError[model]);
+      for (const mode of OVERRIDING)
+        put(gauge("fulcrum_override_since_seconds"), { ...labels, mode }, view.override?.mode === mode ? view.override.at : undefined);
       put(gauge("fulcrum_gpu_budget"), labels, view.policy.spec.budget.gpus);
       put(gauge("fulcrum_gpus_allocated"), labels, allocatedGpus(view));
       counter("fulcrum_decisions_total").inc({ ...labels, reason: view.decision.reasons[0]?.code ?? "within-range" });
@@ -164,6 +170,7 @@ export function createScalerMetrics(): ScalerMetrics {
     links: (policy, closed, view) => links.window(labelsOf(policy), closed, view),
     statusWritten: (outcome) => counter("fulcrum_policy_status_writes_total").inc({ outcome }),
     eventTold: (outcome) => counter("fulcrum_kube_events_total").inc({ outcome }),
+    wrote: (action, outcome) => counter("fulcrum_writes_total").inc({ action, outcome }),
     policyFile: (file, valid) => put(gauge("fulcrum_policy_valid"), { file }, valid === undefined ? undefined : valid ? 1 : 0),
     onCollect(facts) {
       collect = () => {
@@ -190,6 +197,7 @@ function dropSeries(policy: Policy, gauge: (name: Parameters<ReturnType<typeof c
     "fulcrum_gpus_allocated",
   ] as const)
     gauge(name).remove(labels);
+  for (const mode of OVERRIDING) gauge("fulcrum_override_since_seconds").remove({ ...labels, mode });
   for (const source of TTFT_SOURCES) gauge("fulcrum_ttft_source").remove({ ...labels, source });
   for (const objective of ["ttft", "itl"] as const) {
     const wanted = policy.spec.objectives[objective];

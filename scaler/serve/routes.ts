@@ -10,13 +10,15 @@ export interface RouteDeps {
   readonly metrics: () => Promise<string>;
   /** Every source of policies has been read: having none is then an answer. */
   readonly policiesKnown: () => boolean;
+  /** What operators have said about modes, and the last changes of it. */
+  readonly overrides: () => unknown;
 }
 
 const PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8";
 /** A loop that missed this many intervals, and half a minute, hangs. */
 const MISSED_INTERVALS = 5;
 
-export function createRoutes({ scaler, history, metrics, policiesKnown }: RouteDeps): ReadonlyMap<string, Route> {
+export function createRoutes({ scaler, history, metrics, policiesKnown, overrides }: RouteDeps): ReadonlyMap<string, Route> {
   return new Map<string, Route>([
     ["/metrics", async () => ({ status: 200, type: PROMETHEUS, body: await metrics() })],
     ["/healthz", () => health(scaler)],
@@ -25,6 +27,7 @@ export function createRoutes({ scaler, history, metrics, policiesKnown }: RouteD
     ["/api/decisions", (url) => listing(url, (limit, policy) => history.decisions(limit, policy))],
     ["/api/history", (url) => listing(url, (limit, policy) => history.frames(limit, policy))],
     ["/api/totals", () => json(totals(scaler))],
+    ["/api/overrides", () => json(overrides())],
   ]);
 }
 

@@ -13,7 +13,7 @@ const recorded = new Set(recordingRules().map((rule) => rule.record));
 const promtool = component("promtool");
 
 describe("alert rules", () => {
-  it("are the eleven of the runbooks, each once", () => {
+  it("are the twelve of the runbooks, each once", () => {
     const names = alerts.map((rule) => rule.alert).toSorted();
     expect(names).toEqual([
       "FulcrumAgentMissing",
@@ -23,6 +23,7 @@ describe("alert rules", () => {
       "FulcrumKvPathDegraded",
       "FulcrumKvTransferFailures",
       "FulcrumNoLeader",
+      "FulcrumPausedLong",
       "FulcrumPrefillSaturated",
       "FulcrumScalerHolding",
       "FulcrumScalersCutOff",

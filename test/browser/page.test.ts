@@ -86,6 +86,29 @@ describe.skipIf(executablePath === undefined)(`the live page in Chromium${why}`,
     expect(complaints).toEqual([]);
   });
 
+  it("says who has paused the policy, why and until when, and no more once it is resumed", async () => {
+    const snapshot = snapshotAt(script, START + 60);
+    if (snapshot.type !== "snapshot") throw new Error("no snapshot");
+    const { state } = snapshot;
+    const paused = {
+      mode: "paused",
+      override: { mode: "paused", by: "alice", at: START, until: START + 1800, reason: "node pool <b>" },
+    } as const;
+    let resume = (): void => undefined;
+    server.onConnect = (send) => {
+      send({ ...snapshot, state: { ...state, policies: state.policies.map((p) => ({ ...p, ...paused })) } });
+      resume = () => send({ type: "state", state });
+    };
+    await page.goto(`http://127.0.0.1:${port}/`);
+    const said = page.getByText("Paused: the pools are left as they are, by alice since 15:06:40 until 15:36:40: node pool <b>");
+    await said.waitFor();
+    await page.locator(".badge.mode-paused").waitFor();
+    resume();
+    await said.waitFor({ state: "detached" });
+    expect(await page.locator(".override").count()).toBe(0);
+    expect(complaints).toEqual([]);
+  });
+
   async function serve(seconds: number, at = 0): Promise<PageServer> {
     const next = new PageServer(bundle.dir);
     next.onConnect = (send) => send(snapshotAt(script, START + seconds));

@@ -2,7 +2,21 @@ import { describe, expect, test } from "vitest";
 import manifest from "../../package.json" with { type: "json" };
 import { runCli } from "../support/run-cli.ts";
 
-const COMMANDS = ["demo", "agent", "scaler", "policy", "backtest", "topology", "plan", "replay", "explain", "doctor", "profile"];
+const COMMANDS = [
+  "demo",
+  "agent",
+  "scaler",
+  "policy",
+  "backtest",
+  "topology",
+  "plan",
+  "replay",
+  "explain",
+  "pause",
+  "resume",
+  "doctor",
+  "profile",
+];
 
 describe("help", () => {
   test("--help names every command and the exit codes", async () => {

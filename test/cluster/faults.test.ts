@@ -91,6 +91,7 @@ async function loop(acting: Acting, wanted: () => Counts): Promise<{ readonly ru
     { ...acting.policy, spec: { ...acting.policy.spec, behavior: { ...acting.policy.spec.behavior, interval: 600 } } },
     {
       ...{ kit, prior: DEFAULT_PRIOR, actuator: acting.actuator, journal, checkpointer: noCheckpointer, telemetry: quietTelemetry },
+      overrides: { current: () => ({}), renew: async () => undefined },
       ...{ clock: () => Date.now() / 1000, fleet: () => emptyFleet, onTick: () => undefined, log: listLog() },
     },
   );

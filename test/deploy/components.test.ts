@@ -66,6 +66,7 @@ const ALL = [
   "roll-out-limits",
   "targets",
   "tls",
+  "write-tokens",
 ];
 
 describe.skipIf(kubectl === undefined)(`deploy/components ${needs("kubectl")}`, () => {
@@ -234,6 +235,16 @@ describe.skipIf(kubectl === undefined)(`deploy/components ${needs("kubectl")}`, 
     expect(spec(agent).volumes.find((v) => v.name === "token")?.secret?.items).toEqual([{ key: "token", path: "token" }]);
     // An empty variable leaves the setting out.
     expect(env(scaler, "FULCRUM_AGENT_ACCOUNTS")).toBe("");
+  });
+
+  it("write-tokens has the scaler take writes by the tokens of the Secret, and nothing else of it", () => {
+    const scaler = workload(withComponents("write-tokens", "agent-token"), "Deployment");
+    const path = env(scaler, "FULCRUM_WRITE_TOKENS") ?? "";
+    const mount = container(scaler).volumeMounts.find((v) => path.startsWith(`${v.mountPath}/`));
+    expect(spec(scaler).volumes.find((v) => v.name === mount?.name)?.secret).toEqual({
+      secretName: "fulcrum-write-tokens",
+      items: [{ key: "tokens", path: "tokens" }],
+    });
   });
 
   it("only the overlay enforce has the right to act", () => {

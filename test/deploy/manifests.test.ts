@@ -154,7 +154,7 @@ describe.skipIf(kubectl === undefined).each(FOLDERS)(`deploy/%s ${needs("kubectl
     expect(env).toContainEqual({ name: "FULCRUM_ACTUATOR", value: "kubernetes" });
     const lease = env.find((e) => e.name === "FULCRUM_LEASE")?.value;
     const role = only(m.roles.filter((r) => r.kind === "Role"));
-    expect(role.rules.flatMap((rule) => rule.resourceNames ?? [])).toEqual([lease, `${lease ?? ""}-state`]);
+    expect(role.rules.flatMap((rule) => rule.resourceNames ?? [])).toEqual([lease, `${lease ?? ""}-state`, `${lease ?? ""}-overrides`]);
     expect(env.find((e) => e.name === "FULCRUM_LEASE_NAMESPACE")?.valueFrom).toEqual({ fieldRef: { fieldPath: "metadata.namespace" } });
     expect(role.metadata.namespace).toBe(scaler.metadata.namespace);
     const budget = only(m.all.filter((o) => o.kind === "PodDisruptionBudget"));

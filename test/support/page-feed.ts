@@ -245,6 +245,7 @@ function stateAt(at: number, mode: PagePolicy["mode"], decisions: readonly PageD
         name: POLICY,
         namespace: "serving",
         mode,
+        override: null,
         model: "llama-3.1-8b",
         objectives: { ttft: { quantile: 0.95, target: TARGET.ttft }, itl: { quantile: 0.95, target: TARGET.itl } },
         budgetGpus: BUDGET,

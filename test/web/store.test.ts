@@ -7,6 +7,7 @@ const policy = (name: string, namespace = "serving"): PagePolicy => ({
   name,
   namespace,
   mode: "enforce",
+  override: null,
   model: null,
   objectives: { ttft: null, itl: null },
   budgetGpus: null,

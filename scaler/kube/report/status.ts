@@ -1,3 +1,4 @@
+import { overrideText } from "../../../core/override.ts";
 import type { Summary } from "../../../core/summary.ts";
 import type { Judged } from "../../loop/follow-policies.ts";
 import { desiredReplicas, POOL_ROLES, type TickView } from "../../loop/tick-view.ts";
@@ -62,7 +63,8 @@ export function statusOf({ object, verdict }: Judged, view: TickView | undefined
     const starting: Found = { status: "Unknown", reason: "Starting", message: "nothing has been decided yet" };
     return { observedGeneration: generation, ...mode, conditions: conditions(starting, starting, starting) };
   }
-  return { observedGeneration: generation, ...mode, conditions: conditions(ready(view), fresh(view), acting(view)), ...figures(view) };
+  const carried = view.override === undefined ? mode : { mode: view.override.mode };
+  return { observedGeneration: generation, ...carried, conditions: conditions(ready(view), fresh(view), acting(view)), ...figures(view) };
 }
 
 function ready({ facts, result }: TickView): Found {
@@ -81,7 +83,9 @@ function fresh({ decision }: TickView): Found {
   return { status: "True", reason: "Fresh", message: "reports are fresh" };
 }
 
-function acting({ policy, result }: TickView): Found {
+function acting({ policy, override, result }: TickView): Found {
+  if (override !== undefined)
+    return { status: "False", reason: override.mode === "paused" ? "Paused" : "Observe", message: overrideText(override) };
   const { mode } = policy.spec;
   if (mode === "observe") return { status: "False", reason: "Observe", message: "mode is observe: decisions are shown, not applied" };
   if (mode === "paused") return { status: "False", reason: "Paused", message: "mode is paused: the pools are left as they are" };

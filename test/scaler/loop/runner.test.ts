@@ -2,6 +2,7 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Overrides } from "../../../core/override.ts";
 import { createFleetActuator } from "../../../scaler/act/fleet.ts";
 import { DEFAULT_PRIOR } from "../../../scaler/config-prior.ts";
 import type { Controller } from "../../../scaler/decide/controller.types.ts";
@@ -35,6 +36,8 @@ let directory: string;
 let fleetServer: FleetServer;
 let now = 1000;
 let view: FleetView = emptyFleet;
+/** What operators have said. */
+let overrides: Overrides = {};
 const views: TickView[] = [];
 const runners: Runner[] = [];
 const journals: Journal[] = [];
@@ -44,6 +47,7 @@ beforeEach(async () => {
   fleetServer = await startFleetServer();
   now = 1000;
   view = emptyFleet;
+  overrides = {};
   views.length = 0;
 });
 afterEach(async () => {
@@ -75,6 +79,7 @@ function run(given: Given = {}): Runner {
     actuator: createFleetActuator(fleetServer.url),
     journal: given.journal,
     checkpointer: given.checkpointer ?? noCheckpointer,
+    overrides: { current: () => overrides, renew: async () => undefined },
     telemetry,
     clock: () => now,
     fleet: () => view,
@@ -126,6 +131,72 @@ describe("a policy's loop", () => {
       entries += replayed.entries;
     }
     expect(entries).toBe(40);
+  });
+
+  test("under an override it decides and changes nothing, says whose it is, and the journal replays", async () => {
+    const journal = await journalIn("j", 4000);
+    const runner = run({ journal });
+    const said = { by: "alice", at: 1000, reason: "node pool" } as const;
+    const ticks: (readonly [Overrides, string, number])[] = [
+      [{}, "applied", 3],
+      [{ "*": { ...said, mode: "paused", until: 1020 } }, "held", 3],
+      [{ "demo/test": { ...said, mode: "observe" } }, "observe", 3],
+      [{ "*": { ...said, mode: "paused", until: 1020 }, "demo/test": { ...said, mode: "observe" } }, "held", 3],
+      // By now the pause is over.
+      [{ "*": { ...said, mode: "paused", until: 1020 } }, "applied", 5],
+      [{ "demo/other": { ...said, mode: "paused" } }, "applied", 5],
+    ];
+    for (const [index, [given, outcome, desired]] of ticks.entries()) {
+      overrides = given;
+      tell(index < 1 ? 3 : 5);
+      now += index === 4 ? 5 : 4;
+      await runner.tick();
+      expect(
+        [
+          views.at(-1)?.result.outcome === "unchanged" ? "applied" : views.at(-1)?.result.outcome,
+          fleetServer.pools.get("prefill")?.desired,
+        ],
+        `tick ${index}`,
+      ).toEqual([outcome, desired]);
+      const reason = views.at(-1)?.decision.reasons.find(({ code }) => code === "paused" || code === "observe");
+      expect(reason?.text, `tick ${index}`).toEqual(
+        outcome === "applied" ? undefined : expect.stringContaining("by alice since 1970-01-01T00:16:40Z"),
+      );
+    }
+    await runner.stop();
+    for (const file of await readdir(join(directory, "j"))) {
+      const { records } = parseJournal(await readFile(join(directory, "j", file), "utf8"));
+      expect(replay<CountState>(records, countController).differences).toEqual([]);
+    }
+    const { records } = await readJournal(join(directory, "j"));
+    const kept = records.filter((r) => r.kind === "tick").map((r) => r.override?.mode);
+    expect(kept).toEqual([undefined, "paused", "observe", "paused", undefined, undefined]);
+    // Without what the ticks say of the override the decisions would be others.
+    const forgotten = records.map((r) => {
+      if (r.kind !== "tick") return r;
+      const { override: _, ...rest } = r;
+      return rest;
+    });
+    expect(replay<CountState>(forgotten, countController).differences.length).toBe(3);
+  });
+
+  test("a pause that is said while a decision is made holds that decision back", async () => {
+    const slow: ControllerKit<CountState> = {
+      ...countKit,
+      controller: {
+        ...countController,
+        tick(...args) {
+          overrides = { "*": { mode: "paused", by: "alice", at: 1004 } };
+          return countController.tick(...args);
+        },
+      },
+    };
+    const interrupted = run({ name: "demo/slow", kit: slow });
+    tell(4);
+    now += 5;
+    await interrupted.tick();
+    expect(views.at(-1)).toMatchObject({ name: "demo/slow", result: { outcome: "held" }, override: undefined });
+    expect(fleetServer.writes).toEqual([]);
   });
 
   test("goes on from its checkpoint after a restart, through the controller's own resume", async () => {

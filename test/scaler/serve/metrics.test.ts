@@ -11,6 +11,7 @@ const tick = (ttftSource: TtftSource | undefined): TickView => ({
   name: "demo/test",
   at: 1,
   policy,
+  override: undefined,
   observation: { type: "observation", at: 1, pools: {} },
   decision: {
     type: "decision",

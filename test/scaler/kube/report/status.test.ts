@@ -42,13 +42,19 @@ const facts = (desired: number) => ({
 });
 
 function view(
-  given: { readonly decision?: Partial<Decision>; readonly result?: TickView["result"]; readonly seen?: boolean } = {},
+  given: {
+    readonly override?: TickView["override"];
+    readonly decision?: Partial<Decision>;
+    readonly result?: TickView["result"];
+    readonly seen?: boolean;
+  } = {},
 ): TickView {
   const seen = given.seen !== false;
   return {
     name: "demo/test",
     at: 2000.7,
     policy,
+    override: given.override,
     observation: {
       type: "observation",
       at: 2000,
@@ -136,6 +142,15 @@ test("each condition says why it is not true, and a pool that is not seen has no
   expect(states(statusOf(judged(), view({ decision: reason("partial-evidence") }), undefined, 0))[1]).toBe(
     "EvidenceFresh True PartialEvidence",
   );
+});
+
+test("an operator's override is the mode that is told, and who said it", () => {
+  const override = { mode: "paused", by: "alice", at: 0, reason: "drill" } as const;
+  const paused = statusOf(judged(), view({ override }), undefined, 0);
+  expect([paused.mode, states(paused)[2]]).toEqual(["paused", "Acting False Paused"]);
+  expect(paused.conditions[2]?.message).toBe("paused by alice since 1970-01-01T00:00:00Z: drill");
+  const observed = statusOf(judged(), view({ override: { ...override, mode: "observe" } }), undefined, 0);
+  expect([observed.mode, states(observed)[2]]).toEqual(["observe", "Acting False Observe"]);
 });
 
 test("a condition's time is when its status last changed, whoever wrote it before", () => {
