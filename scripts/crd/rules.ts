@@ -8,7 +8,8 @@ import type { Rule, Structural } from "./structural.ts";
 const count = (role: string): string => `self.?pools.?${role}.?replicas.?min.orValue(1) * self.?pools.?${role}.?gpusPerReplica.orValue(1)`;
 const max = (role: string): string => `self.?pools.?${role}.?replicas.?max.hasValue()`;
 const BUDGET = "self.?budget.?gpus";
-const ENTRIES = "self.?schedule.orValue([])";
+/** Of each entry. `self.?schedule.orValue([])` would do in CEL, but not for an API server: its list has no known bound, so its cost has none. */
+const everyEntry = (rule: string): string => `!has(self.schedule) || self.schedule.all(e, ${rule})`;
 
 /** An entry's floor, or the pool's minimum where that is higher or the entry has none, times the GPUs of a replica. */
 const floor = (role: string): string => {
@@ -17,7 +18,7 @@ const floor = (role: string): string => {
 };
 
 const belowMax = (role: string): string =>
-  `${ENTRIES}.all(e, e.?${role}.?min.orValue(1) <= self.?pools.?${role}.?replicas.?max.orValue(e.?${role}.?min.orValue(1)))`;
+  everyEntry(`e.?${role}.?min.orValue(1) <= self.?pools.?${role}.?replicas.?max.orValue(e.?${role}.?min.orValue(1))`);
 
 const SPEC: readonly Rule[] = [
   {
@@ -29,7 +30,7 @@ const SPEC: readonly Rule[] = [
     message: "the pools' minimums alone need more GPUs than budget.gpus",
   },
   {
-    rule: `!${BUDGET}.hasValue() || ${ENTRIES}.all(e, ${floor("prefill")} + ${floor("decode")} <= ${BUDGET}.orValue(0))`,
+    rule: `!${BUDGET}.hasValue() || ${everyEntry(`${floor("prefill")} + ${floor("decode")} <= ${BUDGET}.orValue(0)`)}`,
     message: "a schedule entry needs more GPUs than budget.gpus",
   },
   { rule: belowMax("prefill"), message: "a schedule entry's prefill.min is above pools.prefill.replicas.max" },

@@ -9,7 +9,7 @@ import { RULED_PATHS } from "../../scripts/crd/rules.ts";
 import { toStructural, type Structural } from "../../scripts/crd/structural.ts";
 import { evaluate } from "../support/cel.ts";
 import { modelProblems } from "../support/kube-models.ts";
-import { structuralProblems, violations } from "../support/openapi.ts";
+import { structuralProblems, unboundedLoops, violations } from "../support/openapi.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const committed = parse(readFileSync(`${root}/deploy/base/crd/scalingpolicies.yaml`, "utf8")) as ReturnType<typeof policyDefinition>;
@@ -41,6 +41,15 @@ describe("the custom resource", () => {
   it("is structural, and has no field that CustomResourceDefinition lacks", () => {
     expect(structuralProblems(schema)).toEqual([]);
     expect(modelProblems(committed as never)).toEqual([]);
+  });
+
+  it("has no rule whose cost an API server cannot bound: it would refuse the whole definition", () => {
+    expect(unboundedLoops(schema)).toEqual([]);
+    const list: Structural = { type: "array", items: { type: "object" } };
+    const rules = (rule: string) => ({ type: "object", "x-kubernetes-validations": [{ rule, message: "" }] });
+    expect(unboundedLoops({ ...rules("self.?a.orValue([]).all(e, e > 1)"), properties: { a: { ...list, maxItems: 3 } } })).toHaveLength(1);
+    expect(unboundedLoops({ ...rules("self.a.all(e, e > 1)"), properties: { a: list } })).toHaveLength(1);
+    expect(unboundedLoops({ ...rules("!has(self.a) || self.a.all(e, e > 1)"), properties: { a: { ...list, maxItems: 3 } } })).toEqual([]);
   });
 
   it("shows mode, TTFT against its target, replicas of both pools, whether it acts and the reason, each from a field that exists", () => {

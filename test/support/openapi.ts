@@ -88,3 +88,16 @@ export function structuralProblems(schema: Structural, path = "root"): string[] 
   if (schema.items !== undefined) found.push(...structuralProblems(schema.items, `${path}[]`));
   return found;
 }
+
+/**
+ * Rules that an API server refuses with the definition for what they could cost: it takes a list for as long as a request can be unless the
+ * loop is over a field itself (not over what an optional gives) and the field has `maxItems`. Found on Kubernetes 1.36.3.
+ */
+export function unboundedLoops(schema: Structural, path = ""): string[] {
+  const loops = (schema["x-kubernetes-validations"] ?? []).flatMap(({ rule }) => [...rule.matchAll(/(\S+)\.(?:all|exists|map|filter)\(/g)]);
+  const found = loops
+    .filter(([, list]) => schema.properties?.[/^self\.(\w+)$/.exec(list ?? "")?.[1] ?? ""]?.maxItems === undefined)
+    .map(([loop]) => `${path}: ${loop}…): its cost has no bound`);
+  const inner = Object.entries(schema.properties ?? {}).flatMap(([key, value]) => unboundedLoops(value, `${path}.${key}`));
+  return [...found, ...inner, ...(schema.items === undefined ? [] : unboundedLoops(schema.items, `${path}[]`))];
+}
