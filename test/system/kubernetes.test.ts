@@ -6,11 +6,12 @@ import { afterEach, describe, expect, it } from "vitest";
 import { HOME } from "../../scripts/gates/command.ts";
 import type { PageDecision } from "../../wire/page.ts";
 import { connectAgent, hello } from "../scaler/support/agent-client.ts";
-import { buckets, pool, replica, report } from "../scaler/support/reports.ts";
+import { report } from "../scaler/support/reports.ts";
 import { until } from "../scaler/support/wait.ts";
 import { status } from "../support/kube-api/respond.ts";
 import { startKubeApi, type KubeApiServer } from "../support/kube-api/server.ts";
 import { startWorkload, type Workload } from "../support/kube-api/workload.ts";
+import { overload } from "../support/overload.ts";
 import { rightsOf } from "../support/rights.ts";
 
 const OBSERVE = [...rightsOf("base/scaler-rbac.yaml", "ClusterRole", "Role")];
@@ -29,29 +30,13 @@ spec:
   behavior: { interval: 500ms }
 `;
 
-/** In a quarter of a second: prompts for five times what a replica of the built-in prior computes (39 000 tokens/s). */
 const pools = (namespace: string, workloads: readonly Workload[]) => {
   const pods = (role: string) =>
     workloads
       .find((w) => w.name === role)
       ?.pods()
-      .map((p) => replica(p.metadata.name, { waiting: 0, running: 4 })) ?? [];
-  return [
-    pool({
-      namespace,
-      replicas: pods("prefill"),
-      counters: { promptTokens: 50_000, cachedTokens: 0, requestsFinished: 10 },
-      distributions: { ttft: buckets([0.5, 1, 2], [0, 2, 8, 0]) },
-    }),
-    pool({
-      namespace,
-      pool: "decode",
-      role: "decode",
-      replicas: pods("decode"),
-      counters: { generatedTokens: 1000, requestsFinished: 10 },
-      distributions: { itl: buckets([0.01, 0.03, 0.1], [900, 100, 0, 0]) },
-    }),
-  ];
+      .map((p) => p.metadata.name) ?? [];
+  return overload(namespace, { prefill: pods("prefill"), decode: pods("decode") });
 };
 
 const cleanups: (() => Promise<void> | void)[] = [];
