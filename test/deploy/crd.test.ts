@@ -9,6 +9,7 @@ import { RULED_PATHS } from "../../scripts/crd/rules.ts";
 import { toStructural, type Structural } from "../../scripts/crd/structural.ts";
 import { evaluate } from "../support/cel.ts";
 import { modelProblems } from "../support/kube-models.ts";
+import { BAD_SPECS, GOOD_SPEC, specs } from "../support/policy-specs.ts";
 import { structuralProblems, unboundedLoops, violations } from "../support/openapi.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -31,7 +32,6 @@ const policy = (spec: unknown): unknown => ({
   metadata: { name: "p", namespace: "serving" },
   spec,
 });
-const GOOD = { objectives: { ttft: { target: "500ms" } }, budget: { gpus: 8 } };
 
 describe("the custom resource", () => {
   it("is what the policy's schema says (drift)", () => {
@@ -88,8 +88,8 @@ describe("the custom resource", () => {
       prefill: { desired: 3, ready: 2 },
       lastDecision: { at: "2026-01-01T00:00:00Z", reason: "prefill-short", message: "…", hold: false },
     };
-    expect(violations(schema, { ...(policy(GOOD) as object), metadata: {}, status })).toEqual([]);
-    expect(violations(schema, { spec: GOOD, status: { conditions: [{ type: "Ready", status: "Yes" }] } })).not.toEqual([]);
+    expect(violations(schema, { ...(policy(GOOD_SPEC) as object), metadata: {}, status })).toEqual([]);
+    expect(violations(schema, { spec: GOOD_SPEC, status: { conditions: [{ type: "Ready", status: "Yes" }] } })).not.toEqual([]);
   });
 
   it("sets no default but the mode: later versions may know better ones", () => {
@@ -127,98 +127,33 @@ describe("files and objects get the same verdict", () => {
     for (const value of documents) expect(verdicts({ ...(value as object), metadata: { name: "x" } })).toEqual({ scaler: [], cluster: [] });
   });
 
-  const bad: readonly (readonly [string, unknown, string])[] = [
-    ["no objective", { ...GOOD, objectives: {} }, "POLICY_NO_OBJECTIVE"],
-    ["a target of zero", { ...GOOD, objectives: { ttft: { target: "0ms" } } }, "POLICY_RANGE"],
-    ["a target of 0", { ...GOOD, objectives: { itl: { target: 0 } } }, "POLICY_RANGE"],
-    ["a target without unit", { ...GOOD, objectives: { ttft: { target: "500" } } }, "POLICY_UNIT"],
-    ["a quantile of 1", { ...GOOD, objectives: { ttft: { target: "1s", quantile: 1 } } }, "POLICY_RANGE"],
-    ["no bound", { objectives: GOOD.objectives }, "POLICY_NO_BOUND"],
-    ["one bound of two", { objectives: GOOD.objectives, pools: { prefill: { replicas: { max: 4 } } } }, "POLICY_NO_BOUND"],
-    [
-      "minimums above the budget",
-      { ...GOOD, pools: { prefill: { replicas: { min: 5 } }, decode: { gpusPerReplica: 4 } } },
-      "POLICY_BUDGET",
-    ],
-    ["a floor above the budget", { ...GOOD, schedule: [{ cron: "0 8 * * *", for: "1h", decode: { min: 8 } }] }, "POLICY_BUDGET"],
-    [
-      "a floor above max",
-      { ...GOOD, pools: { decode: { replicas: { max: 2 } } }, schedule: [{ cron: "0 8 * * *", for: "1h", decode: { min: 3 } }] },
-      "POLICY_RANGE",
-    ],
-    ["an entry without floor", { ...GOOD, schedule: [{ cron: "0 8 * * *", for: "1h" }] }, "POLICY_REQUIRED"],
-    ["replicas upside down", { ...GOOD, pools: { prefill: { replicas: { min: 3, max: 2 } } } }, "POLICY_RANGE"],
-    ["batch min above the default max", { ...GOOD, pools: { prefill: { batch: { maxBatchedTokens: { min: 20000 } } } } }, "POLICY_RANGE"],
-    ["batch max below the default min", { ...GOOD, pools: { decode: { batch: { maxNumSeqs: { max: 4 } } } } }, "POLICY_RANGE"],
-    ["a ratio upside down", { ...GOOD, ratio: { prefillPerDecode: { min: 2, max: 1 } } }, "POLICY_RANGE"],
-    ["a step of nothing", { ...GOOD, behavior: { scaleUp: { step: "0%" } } }, "POLICY_RANGE"],
-    ["a step without unit", { ...GOOD, behavior: { scaleDown: { step: "25" } } }, "POLICY_UNIT"],
-    ["a mode that is none", { ...GOOD, mode: "enforced" }, "POLICY_VALUE"],
-    ["a typo", { ...GOOD, bugdet: {} }, "POLICY_UNKNOWN_FIELD"],
-    ["a typo deep down", { ...GOOD, pools: { prefill: { replica: {} } } }, "POLICY_UNKNOWN_FIELD"],
-    ["half a replica", { ...GOOD, pools: { prefill: { replicas: { min: 1.5 } } } }, "POLICY_TYPE"],
-    [
-      "a target without name",
-      { ...GOOD, pools: { prefill: { target: { apiVersion: "apps/v1", kind: "Deployment" } } } },
-      "POLICY_REQUIRED",
-    ],
-    ["an empty model", { ...GOOD, model: "" }, "POLICY_RANGE"],
-    ["no spec", undefined, "POLICY_REQUIRED"],
-  ];
-  test.each(bad)("%s is refused by both", (_, spec, code) => {
+  test.each(BAD_SPECS)("%s is refused by both", (_, spec, code) => {
     const { scaler, cluster } = verdicts(policy(spec));
     expect(scaler.join("\n")).toContain(code);
     expect(cluster).not.toEqual([]);
   });
 
-  const replicas = fc.record({ min: fc.integer({ min: 0, max: 6 }), max: fc.integer({ min: 0, max: 8 }) }, { requiredKeys: [] });
-  const pool = fc.record({ replicas, gpusPerReplica: fc.integer({ min: 0, max: 3 }) }, { requiredKeys: [] });
-  const objective = fc.record(
-    { target: fc.constantFrom("500ms", "0s", "1h30m", " 2s ", "5", "soon", 0, 3, -1, "0.0ms"), quantile: fc.constantFrom(0, 0.5, 0.99, 1) },
-    { requiredKeys: ["target"] },
-  );
-  const direction = fc.record(
-    { step: fc.constantFrom("25%", "0%", "100%", 1, 0, "x"), cooldown: fc.constantFrom("1m", 5, "x") },
-    { requiredKeys: [] },
-  );
-  const floor = fc.record({ min: fc.integer({ min: 0, max: 6 }) });
-  const entry = fc.record(
-    { cron: fc.constant("0 8 * * *"), for: fc.constantFrom("1h", 60), prefill: floor, decode: floor },
-    { requiredKeys: ["cron", "for"] },
-  );
-  const spec = fc.record(
-    {
-      mode: fc.constantFrom("observe", "enforce", "paused", "off"),
-      objectives: fc.record({ ttft: objective, itl: objective, headroom: fc.constantFrom(0, 0.5, 0.95) }, { requiredKeys: [] }),
-      budget: fc.record({ gpus: fc.integer({ min: 0, max: 20 }) }, { requiredKeys: [] }),
-      pools: fc.record({ prefill: pool, decode: pool }, { requiredKeys: [] }),
-      ratio: fc.record({ prefillPerDecode: fc.record({ min: fc.constantFrom(0, 0.5, 2), max: fc.constantFrom(0.25, 2, 3) }) }),
-      behavior: fc.record({ scaleUp: direction, scaleDown: direction }, { requiredKeys: [] }),
-      schedule: fc.array(entry, { maxLength: 3 }),
-    },
-    { requiredKeys: ["objectives"] },
-  );
   it("whatever the combination of bounds, budgets, floors, targets and steps", () => {
     let accepted = 0;
     fc.assert(
-      fc.property(spec, (value) => {
+      fc.property(specs, (value) => {
         const { scaler, cluster } = verdicts(policy(value));
         if (scaler.length === 0) accepted++;
         expect(cluster.length === 0, `scaler: ${scaler.join("; ")}\ncluster: ${cluster.join("; ")}`).toBe(scaler.length === 0);
       }),
       // Among drawn ones that are accepted are rare.
-      { numRuns: 2000, examples: [[GOOD]] },
+      { numRuns: 2000, examples: [[GOOD_SPEC]] },
     );
     // A law about refusals alone would prove little.
     expect(accepted).toBeGreaterThan(0);
   });
 
   test.each([
-    ["a cron expression that is none", { ...GOOD, schedule: [{ cron: "whenever", for: "1h", decode: { min: 2 } }] }],
-    ["a time zone that is none", { ...GOOD, schedule: [{ cron: "0 8 * * *", timezone: "Mars", for: "1h", decode: { min: 2 } }] }],
-    ["a window over a week", { ...GOOD, schedule: [{ cron: "0 8 * * *", for: "8d", decode: { min: 2 } }] }],
-    ["an interval out of range", { ...GOOD, behavior: { interval: "1ms" } }],
-    ["a duration over a year", { ...GOOD, pools: { prefill: { leadTime: "366d" } } }],
+    ["a cron expression that is none", { ...GOOD_SPEC, schedule: [{ cron: "whenever", for: "1h", decode: { min: 2 } }] }],
+    ["a time zone that is none", { ...GOOD_SPEC, schedule: [{ cron: "0 8 * * *", timezone: "Mars", for: "1h", decode: { min: 2 } }] }],
+    ["a window over a week", { ...GOOD_SPEC, schedule: [{ cron: "0 8 * * *", for: "8d", decode: { min: 2 } }] }],
+    ["an interval out of range", { ...GOOD_SPEC, behavior: { interval: "1ms" } }],
+    ["a duration over a year", { ...GOOD_SPEC, pools: { prefill: { leadTime: "366d" } } }],
   ])("left to the scaler: %s", (_, value) => {
     const { scaler, cluster } = verdicts(policy(value));
     expect(scaler).not.toEqual([]);
@@ -226,9 +161,9 @@ describe("files and objects get the same verdict", () => {
   });
 
   test.each([
-    ["a share as a fraction", { ...GOOD, behavior: { scaleUp: { step: 0.5 } } }],
-    ["a duration as a fraction", { ...GOOD, objectives: { ttft: { target: 0.5 } } }],
-    ["a name over 253 characters", { ...GOOD, model: "m".repeat(254) }],
+    ["a share as a fraction", { ...GOOD_SPEC, behavior: { scaleUp: { step: 0.5 } } }],
+    ["a duration as a fraction", { ...GOOD_SPEC, objectives: { ttft: { target: 0.5 } } }],
+    ["a name over 253 characters", { ...GOOD_SPEC, model: "m".repeat(254) }],
   ])("narrower in the cluster: %s", (_, value) => {
     const { scaler, cluster } = verdicts(policy(value));
     expect(scaler).toEqual([]);
