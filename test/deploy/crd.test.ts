@@ -46,7 +46,7 @@ describe("the custom resource", () => {
   it("has no rule whose cost an API server cannot bound: it would refuse the whole definition", () => {
     expect(unboundedLoops(schema)).toEqual([]);
     const list: Structural = { type: "array", items: { type: "object" } };
-    const rules = (rule: string) => ({ type: "object", "x-kubernetes-validations": [{ rule, message: "" }] });
+    const rules = (rule: string): Structural => ({ type: "object", "x-kubernetes-validations": [{ rule, message: "" }] });
     expect(unboundedLoops({ ...rules("self.?a.orValue([]).all(e, e > 1)"), properties: { a: { ...list, maxItems: 3 } } })).toHaveLength(1);
     expect(unboundedLoops({ ...rules("self.a.all(e, e > 1)"), properties: { a: list } })).toHaveLength(1);
     expect(unboundedLoops({ ...rules("!has(self.a) || self.a.all(e, e > 1)"), properties: { a: { ...list, maxItems: 3 } } })).toEqual([]);
