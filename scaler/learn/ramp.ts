@@ -19,21 +19,26 @@ export function rampAhead(
   time: { readonly at: number; readonly ahead: number },
 ): number | undefined {
   const length = WINDOW / QUARTERS;
-  const sums = Array.from({ length: QUARTERS }, () => ({ sum: 0, count: 0 }));
-  for (const r of recent) {
-    const quarter = sums[QUARTERS - 1 - Math.floor((time.at - r.at) / length)];
-    if (quarter === undefined) continue;
-    quarter.sum += r.now;
-    quarter.count += 1;
+  const sums = [0, 0, 0, 0];
+  const counts = [0, 0, 0, 0];
+  // Oldest first: what lies before the window is skipped from the end, where the window is.
+  let first = recent.length;
+  while (first > 0 && time.at - (recent[first - 1]?.at ?? 0) < WINDOW) first -= 1;
+  for (let i = first; i < recent.length; i += 1) {
+    const r = recent[i];
+    const quarter = QUARTERS - 1 - Math.floor((time.at - (r?.at ?? 0)) / length);
+    if (r === undefined || quarter >= QUARTERS) continue;
+    sums[quarter] = (sums[quarter] ?? 0) + r.now;
+    counts[quarter] = (counts[quarter] ?? 0) + 1;
   }
-  const means = sums.map(({ sum, count }) => sum / count);
+  const means = sums.map((sum, i) => sum / (counts[i] ?? 0));
   const steps = means.slice(1).map((mean, i) => mean - (means[i] ?? Number.NaN));
   const steepest = Math.max(...steps);
-  const first = means[0] ?? Number.NaN;
+  const oldest = means[0] ?? Number.NaN;
   const last = means.at(-1) ?? Number.NaN;
   // A quarter without samples makes all of them not a number, and every comparison false.
   if (!(Math.min(...steps) >= EVEN * steepest && steepest > LEAST * last)) return undefined;
-  const slope = (last - first) / (WINDOW - length);
+  const slope = (last - oldest) / (WINDOW - length);
   return Math.min(MOST * fast, fast + DAMPED * slope * time.ahead);
 }
 

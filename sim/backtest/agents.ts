@@ -1,4 +1,4 @@
-import type { PlantRequest, PlantReplica, PlantSink, Plant, PlantRole } from "../plant/plant.types.ts";
+import type { PlantRequest, PlantReplica, PlantSink, Plant, PlantRole, RequestRecord } from "../plant/plant.types.ts";
 import type { Random } from "../random.ts";
 import { emptyCounts, type Counts } from "./counts.ts";
 import { clockSkew, reportsLost } from "./fault-script.ts";
@@ -30,6 +30,8 @@ export interface AgentsSetup {
   /** Share of reports that never arrive. */
   readonly loss: number;
   readonly random: Random;
+  /** Told of every request that has finished, before its agent counts it. */
+  readonly scored: (record: RequestRecord) => void;
 }
 
 export interface Agents {
@@ -54,6 +56,7 @@ export function createAgents(setup: AgentsSetup): Agents {
   const skew = (replica: number): number => clockSkew(setup.faults, nodes.of(replica));
   const skewed = setup.faults.some((fault) => fault.kind === "clock-skew");
 
+  // One literal, never a spread copy of one: engines keep a shape for it, and the plant's inner loop is compiled for that.
   const sink: PlantSink = {
     phase: (replica) => nodes.place(replica),
     gone: (replica) => nodes.release(replica),
@@ -88,6 +91,7 @@ export function createAgents(setup: AgentsSetup): Agents {
     // The router stands where the user is: it sees first tokens come by.
     firstToken: (_replica, _request, _at, ttft) => void on(ROUTER).ttft.push(ttft),
     finished(record) {
+      setup.scored(record);
       if (record.failed) return;
       const counts = at(record.decodeReplica);
       counts.finished += 1;

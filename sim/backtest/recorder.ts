@@ -1,5 +1,5 @@
 import type { Observation, ReplicaCounts } from "../../core/observation.ts";
-import type { Plant, PlantReplica, PlantRequest, PlantRole, PlantSink } from "../plant/plant.types.ts";
+import type { Plant, PlantReplica, PlantRequest, PlantRole, PlantSink, RequestRecord } from "../plant/plant.types.ts";
 import { createRandom } from "../random.ts";
 import { createAgents } from "./agents.ts";
 import { readGauges } from "./gauges.ts";
@@ -29,7 +29,7 @@ export const REPORT_DELAY = 1.5;
 /** Another stream than the router's ties, so that losing reports does not change how requests are routed. */
 const LOSS_SEED = 0x5eed;
 
-export function createRecorder(setup: BacktestSetup): Recorder {
+export function createRecorder(setup: BacktestSetup, scored: (record: RequestRecord) => void): Recorder {
   const { spec } = setup.policy;
   const { evidence, interval } = spec.behavior;
   const agents = createAgents({
@@ -38,6 +38,7 @@ export function createRecorder(setup: BacktestSetup): Recorder {
     delay: setup.reportDelay ?? REPORT_DELAY,
     loss: setup.reportLoss ?? 0,
     random: createRandom(setup.seed ^ LOSS_SEED),
+    scored,
   });
   const inbox = createInbox();
   return {

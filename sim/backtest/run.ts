@@ -2,7 +2,7 @@ import type { Decision } from "../../core/decision.ts";
 import type { Summary } from "../../core/summary.ts";
 import type { Controller } from "../../scaler/decide/controller.types.ts";
 import { createPlant } from "../plant/plant.ts";
-import type { Plant, PlantSink, RequestRecord } from "../plant/plant.types.ts";
+import type { Plant, RequestRecord } from "../plant/plant.types.ts";
 import { countActions, type Actions, type TimelineRow } from "./actions.ts";
 import { createFaultScript, type FaultScript } from "./fault-script.ts";
 import { createRecorder, type Limits, type Recorder } from "./recorder.ts";
@@ -49,9 +49,9 @@ export function runBacktestOnce<State>(
   const { policy, trace } = setup;
   const interval = policy.spec.behavior.interval;
   const scores = createScores(policy.spec);
-  const recorder = controller === undefined ? undefined : createRecorder(setup);
-  const sink = recorder === undefined ? { finished: (record: RequestRecord) => scores.add(record) } : joinSinks(recorder, scores);
-  const plant = createPlant(plantConfig(setup, initial), setup.prior, sink);
+  const scored = (record: RequestRecord): void => scores.add(record);
+  const recorder = controller === undefined ? undefined : createRecorder(setup, scored);
+  const plant = createPlant(plantConfig(setup, initial), setup.prior, recorder?.sink ?? { finished: scored });
   const driver = controller === undefined || recorder === undefined ? undefined : createDriver(setup, controller, plant, recorder);
   const timeline: TimelineRow[] = [[0, initial.prefill, initial.decode]];
   const course = createCourse(trace, plant, createFaultScript(setup.faults), recorder);
@@ -116,16 +116,6 @@ function createCourse(trace: Trace, plant: Plant, faults: FaultScript, recorder:
         else recorder?.report(plant);
       }
       advance(at);
-    },
-  };
-}
-
-function joinSinks(recorder: Recorder, scores: Scores): PlantSink {
-  return {
-    ...recorder.sink,
-    finished(record) {
-      scores.add(record);
-      recorder.sink.finished?.(record);
     },
   };
 }

@@ -64,12 +64,18 @@ function start(world: World, role: PlantRole, gpus: number, leadTime: number): v
 
 type Base = Pick<Replica, "id" | "gpus" | "createdAt" | "readyAt">;
 
-const NEW = { phase: "starting", becomes: undefined, gone: false, epoch: 0 } as const;
-
+// Both kinds are written out, not spread from what they share: an object made by a spread has one shape or another, as the engine
+// sees fit, and the plant's inner loops are compiled anew for each.
 function createPrefill(world: World, base: Base): PrefillReplica {
   return {
-    ...base,
-    ...NEW,
+    id: base.id,
+    gpus: base.gpus,
+    createdAt: base.createdAt,
+    readyAt: base.readyAt,
+    phase: "starting",
+    becomes: undefined,
+    gone: false,
+    epoch: 0,
     role: "prefill",
     queue: new Fifo(),
     cache: new PrefixCache(world.config.kvCapacityTokens),
@@ -87,8 +93,14 @@ function createPrefill(world: World, base: Base): PrefillReplica {
 function createDecode(world: World, base: Base): DecodeReplica {
   const sooner = (a: Job, b: Job): boolean => a.finishStep < b.finishStep || (a.finishStep === b.finishStep && a.admission < b.admission);
   return {
-    ...base,
-    ...NEW,
+    id: base.id,
+    gpus: base.gpus,
+    createdAt: base.createdAt,
+    readyAt: base.readyAt,
+    phase: "starting",
+    becomes: undefined,
+    gone: false,
+    epoch: 0,
     role: "decode",
     model: world.models.decode,
     running: new Heap(sooner),
