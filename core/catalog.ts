@@ -307,6 +307,12 @@ export const CATALOG = [
     ["action", "outcome"],
     scaler,
   ),
+  counter(
+    "fulcrum_reads_refused_total",
+    "Requests for page, API or live feed that presented a token or password that is none.",
+    [],
+    scaler,
+  ),
   counter("fulcrum_policy_status_writes_total", "Statuses of ScalingPolicy objects written, by outcome.", ["outcome"], scaler),
   counter(
     "fulcrum_kube_events_total",

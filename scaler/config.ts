@@ -58,6 +58,11 @@ export const scalerSettingsSchema = z.object({
     .min(1)
     .optional()
     .describe("file of names and bearer tokens (`name token` a line) of who may pause and resume over the API; watched; default: nobody"),
+  pageTokens: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("file of tokens, one per line, of which page, API and /live need one; watched; default: whoever reaches the port may read"),
   tlsCert: z.string().min(1).optional().describe("certificate chain (PEM) to serve https, wss and KEDA's port with; watched"),
   tlsKey: z.string().min(1).optional().describe("key (PEM) of tlsCert"),
   kedaPort: z.coerce.number().int().min(0).max(65_535).optional().describe("port of KEDA's external scaler (gRPC); default: not served"),

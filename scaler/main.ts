@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
+import { performance } from "node:perf_hooks";
 import { inForce } from "../core/override.ts";
 import { openActuator } from "./act/open.ts";
 import { openAgentAccess } from "./agent-access.ts";
@@ -31,6 +32,7 @@ import { createHttpServer } from "./serve/http.ts";
 import { startKedaServer, type KedaServer } from "./serve/keda/server.ts";
 import { createLiveFeed } from "./serve/live.ts";
 import { createScalerMetrics, type ScalerMetrics } from "./serve/metrics.ts";
+import { openReaders } from "./serve/read-access.ts";
 import { createRoutes } from "./serve/routes.ts";
 import { openTls } from "./serve/tls-settings.ts";
 import type { KeyPair } from "./serve/tls.ts";
@@ -86,6 +88,11 @@ export async function runWith<State>(
     cleanups.push(access.close);
     const writers = await openWriters(settings, log);
     cleanups.push(writers.close);
+    const readers = await openReaders(settings, {
+      ...{ writers: writers.identify, onRefused: metrics.readRefused, log },
+      clock: () => performance.now() / 1000,
+    });
+    cleanups.push(readers.close);
     const tls = await openTls(settings, log);
     cleanups.push(tls.close);
     const telemetry = createTelemetry({ endpoint: process.env["OTEL_EXPORTER_OTLP_ENDPOINT"], version: VERSION });
@@ -211,6 +218,7 @@ export async function runWith<State>(
         overrides: () => ({ overrides: overrides.current(), changes: overrides.changes() }),
         policiesKnown: () => acting.value.policies !== undefined && (followed.policies?.known() ?? false),
       }),
+      admit: readers.admit,
       write: createWrites({
         ...{ identify: writers.identify, policies: scaler.runners, overrides: overrides.current, change: overrides.change, clock },
         onWrite: metrics.wrote,
@@ -218,7 +226,7 @@ export async function runWith<State>(
       fallback: (path) => readAsset(webRoot, path),
       upgrades: new Map([
         ["/agents", intake.handleUpgrade],
-        ["/live", live.handleUpgrade],
+        ["/live", readers.guard("/live", live.handleUpgrade)],
       ]),
       log,
       tls: tls.pair(),

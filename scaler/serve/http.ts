@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createTlsServer } from "node:https";
 import type { Duplex } from "node:stream";
 import type { Log } from "../log.ts";
+import type { Reading } from "./read-access.ts";
 import type { KeyPair } from "./tls.ts";
 
 export interface Reply {
@@ -20,6 +21,8 @@ export interface HttpOptions {
   /** Asked for every other path; undefined = there is none. */
   readonly fallback: (path: string) => Promise<Reply | undefined>;
   readonly upgrades: ReadonlyMap<string, Upgrade>;
+  /** Who may read; default: everybody. */
+  readonly admit?: (path: string, request: IncomingMessage) => Reading;
   /** What a POST does; undefined = there is nothing to be written at that path. */
   readonly write?: (path: string, request: IncomingMessage) => Promise<Reply> | undefined;
   readonly log: Log;
@@ -64,8 +67,11 @@ async function answer(options: HttpOptions, request: IncomingMessage): Promise<R
     if (request.method !== "GET" && request.method !== "HEAD") {
       return json({ error: `${request.method ?? "this method"} is not allowed here; use GET` }, 405);
     }
-    if (route !== undefined) return await route(url);
-    return (await options.fallback(url.pathname)) ?? json({ error: `there is no ${url.pathname.slice(0, 200)} here` }, 404);
+    const admitted = options.admit?.(url.pathname, request);
+    if (admitted?.ok === false) return admitted.error;
+    const none = json({ error: `there is no ${url.pathname.slice(0, 200)} here` }, 404);
+    const reply = route === undefined ? ((await options.fallback(url.pathname)) ?? none) : await route(url);
+    return { ...reply, headers: { ...reply.headers, ...admitted?.value } };
   } catch (error) {
     options.log.error({ err: error, path: url.pathname }, "http: a request failed");
     return json({ error: "internal error; see the scaler's log" }, 500);

@@ -32,6 +32,8 @@ export interface ScalerMetrics {
   kedaAnswered(method: string, code: string): void;
   /** A write that was asked of the API. */
   wrote(action: string, outcome: string): void;
+  /** Somebody presented a token that may not read. */
+  readRefused(): void;
   policyFile(file: string, valid: boolean | undefined): void;
   statusWritten(outcome: string): void;
   eventTold(outcome: string): void;
@@ -171,6 +173,7 @@ export function createScalerMetrics(): ScalerMetrics {
     statusWritten: (outcome) => counter("fulcrum_policy_status_writes_total").inc({ outcome }),
     eventTold: (outcome) => counter("fulcrum_kube_events_total").inc({ outcome }),
     wrote: (action, outcome) => counter("fulcrum_writes_total").inc({ action, outcome }),
+    readRefused: () => counter("fulcrum_reads_refused_total").inc(),
     policyFile: (file, valid) => put(gauge("fulcrum_policy_valid"), { file }, valid === undefined ? undefined : valid ? 1 : 0),
     onCollect(facts) {
       collect = () => {

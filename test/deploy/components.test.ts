@@ -61,6 +61,7 @@ const ALL = [
   "ha",
   "keda",
   "nvml",
+  "page-tokens",
   "pod-resources",
   "prometheus-operator",
   "roll-out-limits",
@@ -237,12 +238,15 @@ describe.skipIf(kubectl === undefined)(`deploy/components ${needs("kubectl")}`, 
     expect(env(scaler, "FULCRUM_AGENT_ACCOUNTS")).toBe("");
   });
 
-  it("write-tokens has the scaler take writes by the tokens of the Secret, and nothing else of it", () => {
-    const scaler = workload(withComponents("write-tokens", "agent-token"), "Deployment");
-    const path = env(scaler, "FULCRUM_WRITE_TOKENS") ?? "";
+  it.each([
+    ["write-tokens", "FULCRUM_WRITE_TOKENS"],
+    ["page-tokens", "FULCRUM_PAGE_TOKENS"],
+  ])("%s has the scaler take the tokens of its Secret, beside the others, and nothing else of it", (name, variable) => {
+    const scaler = workload(withComponents("write-tokens", "page-tokens", "agent-token"), "Deployment");
+    const path = env(scaler, variable) ?? "";
     const mount = container(scaler).volumeMounts.find((v) => path.startsWith(`${v.mountPath}/`));
     expect(spec(scaler).volumes.find((v) => v.name === mount?.name)?.secret).toEqual({
-      secretName: "fulcrum-write-tokens",
+      secretName: `fulcrum-${name}`,
       items: [{ key: "tokens", path: "tokens" }],
     });
   });

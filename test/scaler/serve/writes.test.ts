@@ -223,7 +223,7 @@ describe("a pause", () => {
       body: { policies: [{ mode: "enforce", override: null }] },
     });
     await tellAgain("five replicas", async () => (desired() === 5 ? true : undefined));
-    expect(await metrics(again)).not.toMatch(/^fulcrum_override_since_seconds\{/m);
+    await until("the end of its series", async () => (/^fulcrum_override_since_seconds\{/m.test(await metrics(again)) ? undefined : true));
     await again.stop();
 
     const { records, problems } = await readJournal(join(scaler.directory, "journal"));
@@ -242,11 +242,13 @@ describe("a pause", () => {
     const waiting = { now: 3 };
     const { fleet, scaler, tell } = await acting(waiting, { policy: `${POLICY_TEXT}---\n${second}` });
     expect((await post(scaler, "/api/policies/second/pause")).status).toBe(200);
-    expect(await post(scaler, "/api/policies/test/pause", { body: { for: "700ms" } })).toMatchObject({
+    const minutes = await post(scaler, "/api/policies/test/pause", { body: { for: "10m" } });
+    expect(minutes).toMatchObject({
       body: { policies: [{ override: { until: expect.any(Number) as number } }] },
     });
     const modes = async () => (await scaler.json<PageState>("/api/state")).policies.map(({ name, mode }) => `${name} ${mode}`).toSorted();
     expect(await modes()).toEqual(["demo/second paused", "demo/test paused"]);
+    expect((await post(scaler, "/api/policies/test/pause", { body: { for: "300ms" } })).status).toBe(200);
     await tell("three replicas when the time is over", async () => (fleet.pools.get("prefill")?.desired === 3 ? true : undefined));
     expect(await modes()).toEqual(["demo/second paused", "demo/test enforce"]);
     const kept = await until("the journal's word", async () => {
