@@ -235,6 +235,13 @@ export const CATALOG = [
     scaler,
   ),
   gauge("fulcrum_pool_utilization_ratio", "Demand ÷ capacity of the ready replicas, as the model sees it.", POLICY_POOL, scaler),
+  gauge("fulcrum_lead_time_seconds", "Seconds from a decision to a ready replica, as learned.", POLICY_POOL, scaler),
+  gauge(
+    "fulcrum_drain_time_seconds",
+    "Seconds from a replica's being told to stop until it is gone and its GPUs are free, as learned.",
+    POLICY_POOL,
+    scaler,
+  ),
   gauge("fulcrum_pool_requests_waiting", "Requests waiting in the pool, all nodes.", POLICY_POOL, scaler),
   gauge("fulcrum_pool_coverage_ratio", "Replicas with fresh reports ÷ ready replicas.", POLICY_POOL, scaler),
   counter("fulcrum_decisions_total", "Control decisions, by leading reason.", [...POLICY, "reason"], scaler),

@@ -12,6 +12,7 @@ export function insightOf(state: FulcrumState, s: Situation, here: Prediction, s
     utilization: { prefill: bounded(here.rho.prefill), decode: bounded(here.rho.decode) },
     modelError: modelErrors(state.learned),
     leadTime: { prefill: state.learned.lead.prefill.value, decode: state.learned.lead.decode.value },
+    drainTime: { prefill: state.learned.drain.prefill.value, decode: state.learned.drain.decode.value },
     trim: { prefill: state.trim.prefill.factor, decode: state.trim.decode.factor },
     budgetSpent: spentOf(state, spec),
     demand: { arrivals: s.demand.arrivals, prefillTokens: s.demand.prefillTokens, decodeTokens: s.demand.decodeTokens },

@@ -35,6 +35,8 @@ export interface Insight {
   readonly utilization: { readonly prefill: number; readonly decode: number };
   readonly modelError: { readonly prefill: number; readonly decode: number };
   readonly leadTime: { readonly prefill: number; readonly decode: number };
+  /** Seconds from a replica's being told to stop until it is gone. */
+  readonly drainTime: { readonly prefill: number; readonly decode: number };
   readonly trim: { readonly prefill: number; readonly decode: number };
   /** Share of the error budget spent: of TTFT's by prefill, of ITL's by decode. */
   readonly budgetSpent: { readonly prefill: number; readonly decode: number };

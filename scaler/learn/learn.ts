@@ -3,6 +3,7 @@ import type { Observation } from "../../core/observation.ts";
 import { bytes } from "../../core/units.ts";
 import type { Prior } from "../decide/controller.types.ts";
 import type { PolicySpec } from "../policy/schema.ts";
+import { learnDrainTime, startDrainTime, type DrainTime } from "./drain-time.ts";
 import { addEwma, emptyEwma, ewmaMean, type Ewma } from "./ewma.ts";
 import { noFit, type Fit } from "./fit.ts";
 import { learnLeadTime, startLeadTime, type LeadTime } from "./lead-time.ts";
@@ -14,7 +15,7 @@ import { emptyWorkload, learnWorkload, lengths, type Workload } from "./workload
 const BYTES_TAU = 30;
 
 /** Goes up with every change of the fields below: an earlier shape is revived (revive.ts), a later one not read. */
-export const LEARNED_SHAPE = 3;
+export const LEARNED_SHAPE = 4;
 
 /** Everything learned online, from exactly what agents report. Plain JSON. */
 export interface Learned {
@@ -24,6 +25,7 @@ export interface Learned {
   readonly decode: Fit;
   readonly transfer: Fit;
   readonly lead: { readonly prefill: LeadTime; readonly decode: LeadTime };
+  readonly drain: { readonly prefill: DrainTime; readonly decode: DrainTime };
   /** Bytes of one KV transfer. */
   readonly transferBytes: Ewma;
   readonly kvCapacity: number | null;
@@ -36,6 +38,7 @@ export const startLearning = (spec: PolicySpec): Learned => ({
   decode: noFit,
   transfer: noFit,
   lead: { prefill: startLeadTime(spec.pools.prefill.leadTime), decode: startLeadTime(spec.pools.decode.leadTime) },
+  drain: { prefill: startDrainTime(spec.pools.prefill.leadTime), decode: startDrainTime(spec.pools.decode.leadTime) },
   transferBytes: emptyEwma,
   kvCapacity: null,
   warming: { prefill: noneWarming, decode: noneWarming },
@@ -59,10 +62,16 @@ export function learn(l: Learned, o: Observation, spec: PolicySpec, prior: Prior
       prefill: learnLeadTime(l.lead.prefill, o.pools.prefill?.replicas, o.at, spec.pools.prefill.leadTime),
       decode: learnLeadTime(l.lead.decode, o.pools.decode?.replicas, o.at, spec.pools.decode.leadTime),
     },
+    drain: { prefill: drained(l, o, spec, "prefill"), decode: drained(l, o, spec, "decode") },
     transferBytes: meanBytes(l.transferBytes, o),
     kvCapacity: o.pools.decode?.kvCapacityTokens ?? l.kvCapacity,
     warming,
   };
+}
+
+function drained(l: Learned, o: Observation, spec: PolicySpec, role: "prefill" | "decode"): DrainTime {
+  const time = { at: o.at, interval: spec.behavior.interval, leadTime: spec.pools[role].leadTime };
+  return learnDrainTime(l.drain[role], o.pools[role]?.replicas, time);
 }
 
 function meanBytes(e: Ewma, { transfer: t }: Observation): Ewma {

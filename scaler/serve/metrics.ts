@@ -108,6 +108,8 @@ export function createScalerMetrics(): ScalerMetrics {
     put(gauge("fulcrum_pool_coverage_ratio"), own, seen?.evidence?.coverage);
     put(gauge("fulcrum_velocity_tokens_per_second"), own, insight?.velocity[role]);
     put(gauge("fulcrum_pool_utilization_ratio"), own, insight?.utilization[role]);
+    put(gauge("fulcrum_lead_time_seconds"), own, insight?.leadTime[role]);
+    put(gauge("fulcrum_drain_time_seconds"), own, insight?.drainTime[role]);
     const limit = role === "prefill" ? decision.pools.prefill.limits?.maxBatchedTokens : decision.pools.decode.limits?.maxNumSeqs;
     put(gauge("fulcrum_recommended_batch_limit"), { ...own, limit: role === "prefill" ? "max_batched_tokens" : "max_num_seqs" }, limit);
     for (const direction of ["up", "down"]) counter("fulcrum_scale_actions_total").inc({ ...own, direction }, 0);
@@ -226,4 +228,6 @@ const POOL_GAUGES = [
   "fulcrum_pool_coverage_ratio",
   "fulcrum_velocity_tokens_per_second",
   "fulcrum_pool_utilization_ratio",
+  "fulcrum_lead_time_seconds",
+  "fulcrum_drain_time_seconds",
 ] as const;

@@ -30,6 +30,18 @@ export const decisions = [
     thresholds: NEUTRAL,
   }),
   graph({
+    title: "Set aside by an operator, for",
+    description: "Seconds since an operator set the policy to do less than its own mode says (paused or observe). Empty while nobody has.",
+    unit: "s",
+    queries: [
+      {
+        expr: `time() - ${aggregate<"fulcrum_override_since_seconds">("max", ["namespace", "policy", "mode"], gauge("fulcrum_override_since_seconds", POLICY))}`,
+        legend: "{{policy}} {{mode}}",
+      },
+    ],
+    thresholds: NEUTRAL,
+  }),
+  graph({
     title: "Replica changes by direction",
     description: "Actions applied in each step.",
     unit: "none",

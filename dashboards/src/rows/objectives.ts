@@ -193,4 +193,21 @@ export const objectives = [
     ],
     thresholds: NEUTRAL,
   }),
+  graph({
+    title: "Error budget spent",
+    description:
+      "Share of the misses that the objective allows (1 − quantile of the samples) that the last hours have spent. Below 1 the scaler eases its caution; above it the objective is missed.",
+    unit: "percentunit",
+    queries: [
+      {
+        expr: aggregate<"fulcrum_objective_budget_spent_ratio">(
+          "max",
+          ["namespace", "policy", "objective"],
+          gauge("fulcrum_objective_budget_spent_ratio", POLICY),
+        ),
+        legend: "{{policy}} {{objective}}",
+      },
+    ],
+    thresholds: [{ color: "green" }, { from: 0.8, color: "yellow" }, { from: 1, color: "red" }],
+  }),
 ] as const;

@@ -67,6 +67,22 @@ export const pools = [
     thresholds: NEUTRAL,
   }),
   graph({
+    title: "Time to start and to drain",
+    description: "Seconds from a decision to a ready replica, and from told to stop to gone, as learned from what scaling really took.",
+    unit: "s",
+    queries: [
+      {
+        expr: aggregate<"fulcrum_lead_time_seconds">("max", BY, gauge("fulcrum_lead_time_seconds", POLICY)),
+        legend: "{{role}} {{pool}} start",
+      },
+      {
+        expr: aggregate<"fulcrum_drain_time_seconds">("max", BY, gauge("fulcrum_drain_time_seconds", POLICY)),
+        legend: "{{role}} {{pool}} drain",
+      },
+    ],
+    thresholds: NEUTRAL,
+  }),
+  graph({
     title: "Tokens processed",
     description: "Prompt tokens (cached ones included), those of them served from a prefix cache, and tokens generated, per second.",
     unit: "cps",
