@@ -20,6 +20,8 @@ export const agentSettingsSchema = z
     targets: z.string().min(1).optional(),
     /** Whether pods of this node are found through the API server; a targets file may be set besides. */
     discovery: z.enum(["off", "kubernetes"], { error: 'not a way to discover; write "kubernetes" or "off"' }).default("off"),
+    /** The one namespace whose pods are looked at, by a right in it alone; by default all, each on this node only. */
+    discoveryNamespace: z.string().min(1).max(63).optional(),
     /** Address of the API server; by default the one that Kubernetes tells its containers. */
     kubeApi: z.url({ protocol: /^https?$/, error: "not an http or https address" }).optional(),
     /** The kubelet's PodResources socket, which tells which pod was given which GPU; "off" does not ask. Without the folder nobody is asked. */

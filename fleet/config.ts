@@ -55,6 +55,10 @@ const settings = z.object({
   model: z.string().min(1).max(120).default("llama-8b"),
   engine: z.enum(["vllm", "sglang"]).default("vllm"),
   workload: workload.default({ kind: "builtin" }),
+  /** Who runs the engines: child processes, which the control API scales, or pods that come and go as a cluster has them. */
+  engines: z.enum(["processes", "pods"]).default("processes"),
+  /** The trace begins anew where it ends. */
+  repeat: z.boolean().default(false),
   /** Multiplies arrivals; the clock stays real. */
   rate: z.number().positive().max(10_000).default(1),
   /** Where in the trace to begin, and how much of it to play. */

@@ -57,7 +57,8 @@ function readSeconds(query: URLSearchParams, name: string): Result<number | unde
   return text.trim() !== "" && Number.isFinite(value) && value > 0 ? ok(value) : bad(`${name}: seconds above 0 are wanted, not "${text}"`);
 }
 
-function readObject(text: string): Result<Readonly<Record<string, unknown>>, Refusal> {
+/** A JSON object of any fields. */
+export function readObject(text: string): Result<Readonly<Record<string, unknown>>, Refusal> {
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value === "object" && value !== null && !Array.isArray(value)) return ok(Object.fromEntries(Object.entries(value)));

@@ -1,7 +1,8 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { PlantRole } from "../sim/plant/plant.types.ts";
 import { FleetError } from "./config.ts";
-import { readScale, readLimits, readTruthQuery, type Refusal } from "./control-input.ts";
+import { readObject, readScale, readLimits, readTruthQuery, type Refusal } from "./control-input.ts";
+import { readHello } from "./pod-engines.ts";
 import { renderDcgmPage } from "./dcgm-page.ts";
 import { ROLES, type Fleet } from "./fleet.ts";
 import { createFleetMetrics } from "./metrics.ts";
@@ -17,7 +18,13 @@ interface Reply {
   readonly body: string;
 }
 
-type Handler = (request: IncomingMessage, url: URL, names: readonly string[]) => Reply | Promise<Reply>;
+/** Undefined = the handler keeps the response and writes it itself. */
+type Handler = (
+  request: IncomingMessage,
+  url: URL,
+  names: readonly string[],
+  response: ServerResponse,
+) => Reply | undefined | Promise<Reply | undefined>;
 
 interface Route {
   readonly method: string;
@@ -29,9 +36,9 @@ interface Route {
 export function serveControl(server: Server, fleet: Fleet): void {
   const routes = routesOf(fleet);
   server.on("request", (request: IncomingMessage, response: ServerResponse) => {
-    void answer(routes, request)
+    void answer(routes, request, response)
       .catch((error: unknown) => refuse(500, "internal", error instanceof Error ? error.message : String(error)))
-      .then((reply) => write(response, reply));
+      .then((reply) => (reply === undefined ? undefined : write(response, reply)));
   });
 }
 
@@ -64,15 +71,17 @@ function routesOf(fleet: Fleet): readonly Route[] {
     { method: "GET", path: /^\/v1\/truth$/, handle: (_, url) => truth(fleet, url) },
     { method: "PUT", path: /^\/v1\/pools\/([^/]+)\/scale$/, handle: (request, _, [pool = ""]) => scale(fleet, pool, request) },
     { method: "PUT", path: /^\/v1\/pools\/([^/]+)\/limits$/, handle: (request, _, [pool = ""]) => setLimits(fleet, pool, request) },
+    { method: "POST", path: /^\/v1\/engines$/, handle: (request, _, __, response) => join(fleet, request, response) },
+    { method: "DELETE", path: /^\/v1\/engines\/([^/]+)$/, handle: (_, __, [pod = ""]) => leave(fleet, pod) },
     { method: "POST", path: /^\/v1\/replicas\/([^/]+)\/crash$/, handle: (_, __, [id = ""]) => crash(fleet, id) },
   ];
 }
 
-async function answer(routes: readonly Route[], request: IncomingMessage): Promise<Reply> {
+async function answer(routes: readonly Route[], request: IncomingMessage, response: ServerResponse): Promise<Reply | undefined> {
   const url = new URL(request.url ?? "/", "http://fleet");
   const matching = routes.filter((route) => route.path.test(url.pathname));
   const route = matching.find((one) => one.method === request.method);
-  if (route !== undefined) return route.handle(request, url, (route.path.exec(url.pathname) ?? []).slice(1));
+  if (route !== undefined) return route.handle(request, url, (route.path.exec(url.pathname) ?? []).slice(1), response);
   if (matching.length === 0) return refuse(404, "no-such-path", `no such path: ${url.pathname}`);
   return refuse(405, "method", `${url.pathname} takes ${matching.map((one) => one.method).join(" or ")}, not ${request.method}`);
 }
@@ -97,9 +106,29 @@ async function scale(fleet: Fleet, name: string, request: IncomingMessage): Prom
   if (role === undefined) return noPool(name);
   const replicas = readScale(await body(request));
   if (!replicas.ok) return refused(replicas.error);
+  if (fleet.settings.engines === "pods") return refuse(409, "pods", "engines are pods: scale their Deployment");
   fleet.scale(role, replicas.value);
   return json(200, fleet.pool(role));
 }
+
+/** A pod's engine: what is written to it from now on, the registry writes. */
+async function join(fleet: Fleet, request: IncomingMessage, response: ServerResponse): Promise<Reply | undefined> {
+  if (fleet.settings.engines !== "pods") return notPods();
+  const input = readObject(await body(request));
+  const hello = input.ok ? readHello(input.value) : input.error.message;
+  if (typeof hello === "string") return refuse(400, "bad-request", hello);
+  const known = fleet.registry.live().some(({ pod }) => pod === hello.pod);
+  if (known) return refuse(409, "known-pod", `pod ${hello.pod} has a replica already`);
+  fleet.join(hello, response);
+  return undefined;
+}
+
+function leave(fleet: Fleet, pod: string): Reply {
+  if (fleet.settings.engines !== "pods") return notPods();
+  return fleet.leave(pod) ? json(202, { pod }) : refuse(404, "no-such-pod", `no such pod: ${pod}`);
+}
+
+const notPods = (): Reply => refuse(409, "not-pods", "engines of this fleet are its own processes; a fleet of pods has engines: pods");
 
 async function setLimits(fleet: Fleet, name: string, request: IncomingMessage): Promise<Reply> {
   const role = roleOf(name);

@@ -1,6 +1,6 @@
 import type { PlantConfig, PlantRole } from "../sim/plant/plant.types.ts";
 import type { FleetSettings } from "./config.ts";
-import type { EngineStart } from "./engine/messages.ts";
+import type { EngineHello, EngineStart } from "./engine/messages.ts";
 import type { Workload } from "./workload.ts";
 
 /** What the plant is told of the settings. */
@@ -10,12 +10,17 @@ export function plantConfig(settings: FleetSettings, { profile }: Workload): Pla
   return {
     seed: settings.seed,
     prefill: {
-      replicas: initial.prefill,
+      replicas: settings.engines === "pods" ? 0 : initial.prefill,
       leadTime,
       gpusPerReplica: gpusPerReplica.prefill,
       maxBatchedTokens: limits.maxBatchedTokens,
     },
-    decode: { replicas: initial.decode, leadTime, gpusPerReplica: gpusPerReplica.decode, maxNumSeqs: limits.maxNumSeqs },
+    decode: {
+      replicas: settings.engines === "pods" ? 0 : initial.decode,
+      leadTime,
+      gpusPerReplica: gpusPerReplica.decode,
+      maxNumSeqs: limits.maxNumSeqs,
+    },
     gpus: settings.nodes.reduce((sum, node) => sum + node.gpus, 0),
     kvBytesPerToken: profile.kvBytesPerToken,
     kvCapacityTokens: profile.kvCapacityTokens,
@@ -24,6 +29,14 @@ export function plantConfig(settings: FleetSettings, { profile }: Workload): Pla
 
 /** `llama-8b` → `llama`: deployments are named after the model's family. */
 export const podPrefix = (model: string): string => /[a-z0-9]+/.exec((model.split("/").at(-1) ?? model).toLowerCase())?.[0] ?? "model";
+
+/** What an engine that came as a pod is told: its own words, and what it serves. */
+export function podStart({ engine, model, spans }: FleetSettings, { profile }: Workload, hello: EngineHello): EngineStart {
+  const { role, pod, host, port, otlp } = hello;
+  const { kvCapacityTokens, kvBytesPerToken } = profile;
+  const start = { type: "start", engine, role, host, port, pod, model, kvCapacityTokens, kvBytesPerToken } as const;
+  return spans && otlp !== undefined ? { ...start, otlp: { protocol: "http/protobuf", url: otlp } } : start;
+}
 
 export interface EnginePlace {
   readonly role: PlantRole;

@@ -1,10 +1,13 @@
+import type { ServerResponse } from "node:http";
 import type { FleetPool, FleetPools, FleetStatus } from "../core/fleet-control.ts";
 import { createPlant } from "../sim/plant/plant.ts";
 import type { PlantRequest, PlantRole } from "../sim/plant/plant.types.ts";
 import { startClock, type FleetClock } from "./clock.ts";
 import { FleetError, type FleetSettings } from "./config.ts";
 import type { EngineFeed } from "./engine-feed.ts";
-import { engineStart, plantConfig, podPrefix } from "./fleet-config.ts";
+import { processSource, type EngineSource } from "./engine-source.ts";
+import { engineStart, plantConfig, podPrefix, podStart } from "./fleet-config.ts";
+import type { EngineHello } from "./engine/messages.ts";
 import { describePool, frontendMoment, type Limits, type ViewParts } from "./fleet-views.ts";
 import { newFlight, sendingByReplica, type Flight } from "./flight.ts";
 import { createFrontend } from "./frontend-page.ts";
@@ -12,7 +15,9 @@ import { createGpuDevices, tickGpus, type GpuDevice } from "./gpu-devices.ts";
 import { createGpuMeter } from "./gpu-meter.ts";
 import { createLiveSink } from "./live-sink.ts";
 import { createPlacer } from "./placement.ts";
+import { podEngines } from "./pod-engines.ts";
 import { createRegistry, type Registry } from "./registry.ts";
+import { createRequests } from "./requests.ts";
 import { requestIds } from "./trace-ids.ts";
 import { createTruth, type Truth } from "./truth.ts";
 import type { Workload } from "./workload.ts";
@@ -39,6 +44,10 @@ export interface Fleet {
   status(): FleetStatus;
   scale(role: PlantRole, replicas: number): void;
   setLimits(limits: Partial<Limits>): void;
+  /** A pod came: a replica of its own, told over `stream`. Where engines are pods only. */
+  join(hello: EngineHello, stream: ServerResponse): void;
+  /** A pod was asked to end: its replica drains, and the pod is told when it has. False = no replica is its own. */
+  leave(pod: string): boolean;
   frontendPage(): string;
   gpuSeconds(): number;
   /** True once after each change of engines, phases or addresses. */
@@ -58,6 +67,7 @@ export interface FleetParts {
 
 export function createFleet({ settings, workload, script }: FleetParts): Fleet {
   const { profile, models, trace } = workload;
+  const requests = createRequests(trace, settings.repeat);
   const flights = new Map<number, Flight>();
   const truth = createTruth();
   const frontend = createFrontend(settings.model, profile.kvCapacityTokens);
@@ -70,15 +80,23 @@ export function createFleet({ settings, workload, script }: FleetParts): Fleet {
 
   const nodeOf = (replica: number): string | undefined => registry.get(replica)?.placement.node;
   const meter = createGpuMeter((from, to) => nodeOf(from) === nodeOf(to));
+  const pods = podEngines((hello) => podStart(settings, workload, hello));
+  const asPods = settings.engines === "pods";
+  const processes = (): EngineSource =>
+    processSource({
+      script,
+      podPrefix: podPrefix(settings.model),
+      placer: createPlacer(settings.nodes),
+      gpusPerReplica: (role) => profile.gpusPerReplica[role],
+      engineStart: (role, pod, node) => engineStart(settings, workload, { role, pod, node }),
+    });
   const registry: Registry = createRegistry({
-    script,
-    podPrefix: podPrefix(settings.model),
-    placer: createPlacer(settings.nodes),
+    source: asPods ? pods : processes(),
     devices,
-    gpusPerReplica: (role) => profile.gpusPerReplica[role],
-    engineStart: (role, pod, node) => engineStart(settings, workload, { role, pod, node }),
     sending: (replica) => sending.get(replica) ?? 0,
     died(replica, everServed) {
+      // Its controller makes another pod, which then joins.
+      if (asPods) return act(() => plant.lose(replica));
       state.stillborn = everServed ? 0 : state.stillborn + 1;
       if (state.stillborn < MAX_STILLBORN) crash(replica);
       else broken = new FleetError("engines-failed", `${MAX_STILLBORN} engine processes in a row ended before they served`);
@@ -109,7 +127,7 @@ export function createFleet({ settings, workload, script }: FleetParts): Fleet {
   const advance = (): void => {
     if (!state.started) return;
     const now = clock.now();
-    for (let due = trace.requests[state.next]; due !== undefined; due = trace.requests[state.next]) {
+    for (let due = requests.at(state.next); due !== undefined; due = requests.at(state.next)) {
       const arrival = due.arrival + settings.startDelay;
       if (arrival > now) break;
       submit(due, arrival);
@@ -154,13 +172,23 @@ export function createFleet({ settings, workload, script }: FleetParts): Fleet {
       const elapsed = Math.max(0, clock.now() - settings.startDelay);
       const { requests: submitted, completed, failed } = truth.totals;
       const inFlight = plant.inFlight();
-      const done = state.next === trace.requests.length && elapsed >= trace.seconds && inFlight === 0;
+      const done = requests.at(state.next) === undefined && elapsed >= trace.seconds && inFlight === 0;
       return { at: clock.wall(clock.now()), elapsed, duration: trace.seconds, submitted, completed: completed + failed, inFlight, done };
     },
     scale: (role, replicas) => act(() => plant.scale(role, replicas)),
     setLimits(limits) {
       act(() => plant.setLimits(limits));
       state.limits = { ...state.limits, ...limits };
+    },
+    join: (hello, stream) =>
+      act(() => {
+        pods.arrive(hello, stream);
+        plant.join(hello.role);
+      }),
+    leave(pod) {
+      const known = registry.live().find((one) => one.pod === pod);
+      if (known !== undefined) act(() => plant.leave(known.id));
+      return known !== undefined;
     },
     frontendPage: () => frontend.render(frontendMoment(view())),
     gpuSeconds: () => plant.gpuSeconds(),

@@ -26,9 +26,11 @@ export interface FleetHandle {
  * once the initial engines serve and the targets files are written.
  */
 export async function runFleet(settings: FleetSettings, signal: AbortSignal, onReady?: (handle: FleetHandle) => void): Promise<void> {
-  const script = findEngineScript(settings.engineScript);
+  // Pods bring their own program, and are found by what their objects say.
+  const pods = settings.engines === "pods";
+  const script = pods ? "" : findEngineScript(settings.engineScript);
   const workload = await loadWorkload(settings);
-  await mkdir(settings.runDir, { recursive: true });
+  if (!pods) await mkdir(settings.runDir, { recursive: true });
   if (signal.aborted) return;
   // The port first: no engine process for a fleet that nobody could reach.
   const server = createServer();
@@ -74,7 +76,7 @@ async function pace(fleet: Fleet, url: string, signal: AbortSignal, onReady?: (h
     }
     if (fleet.takeChanged()) {
       const files = describeTargets(parts, fleet.registry.live(), fleet.registry.leaving());
-      await writer.write(files);
+      if (fleet.settings.engines !== "pods") await writer.write(files);
       tellReady?.({ url });
       tellReady = undefined;
     }

@@ -1,9 +1,10 @@
 import type { Plant, PlantPhase, PlantReplica, PlantRole } from "../sim/plant/plant.types.ts";
 import { createEngineFeed, type EngineFeed } from "./engine-feed.ts";
-import { startEngineProcess, type EngineProcess } from "./engine-process.ts";
-import type { EngineGauges, EngineStart } from "./engine/messages.ts";
+import type { EngineProcess } from "./engine-process.ts";
+import type { EngineSource } from "./engine-source.ts";
+import type { EngineGauges } from "./engine/messages.ts";
 import type { GpuDevice } from "./gpu-devices.ts";
-import type { Placement, Placer } from "./placement.ts";
+import type { Placement } from "./placement.ts";
 
 /** A replica of the plant with what makes it real: a pod name, GPUs on a node, a process. */
 export interface LiveReplica {
@@ -20,12 +21,8 @@ export interface LiveReplica {
 }
 
 export interface RegistryParts {
-  readonly script: string;
-  readonly podPrefix: string;
-  readonly placer: Placer;
+  readonly source: EngineSource;
   readonly devices: readonly GpuDevice[];
-  readonly gpusPerReplica: (role: PlantRole) => number;
-  readonly engineStart: (role: PlantRole, pod: string, node: string) => EngineStart;
   /** KV hand-offs under way out of a prefill replica. */
   readonly sending: (replica: number) => number;
   /** The process of a replica ended by itself. */
@@ -52,14 +49,10 @@ const LINGER_SECONDS = 3;
 export function createRegistry(parts: RegistryParts): Registry {
   const live = new Map<number, LiveReplica>();
   const leaving = new Set<LiveReplica>();
-  const nextPod: Record<PlantRole, number> = { prefill: 0, decode: 0 };
 
   const adopt = (view: PlantReplica): void => {
-    const placement = parts.placer.place(parts.gpusPerReplica(view.role));
-    const pod = `${parts.podPrefix}-${view.role}-${nextPod[view.role]}`;
-    nextPod[view.role] += 1;
     let served = false;
-    const process = startEngineProcess(parts.script, parts.engineStart(view.role, pod, placement.node), {
+    const { pod, placement, process } = parts.source.engineOf(view, {
       listening: () => {
         served = true;
         parts.changed();
@@ -82,7 +75,7 @@ export function createRegistry(parts: RegistryParts): Registry {
     replica.phase = "draining";
     sendUpdate(replica, emptied(replica), parts);
     live.delete(replica.id);
-    parts.placer.release(replica.placement);
+    parts.source.release(replica.placement);
     seat(parts.devices, replica.placement, undefined);
     parts.gone(replica.id);
     if (!replica.process.ended()) {

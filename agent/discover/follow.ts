@@ -89,7 +89,7 @@ export function followTargetSources(options: FollowOptions): TargetSources {
     if (!access.ok) return failed(source, access.error);
     const api = createKubeApi(access.value);
     await watchPods({
-      ...{ api, node, signal, random: options.random, onRestart: options.watchRestarted },
+      ...{ api, node, namespace: settings.discoveryNamespace, signal, random: options.random, onRestart: options.watchRestarted },
       onGood: () => worked(source),
       onPods(next) {
         found = next;

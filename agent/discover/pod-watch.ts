@@ -18,6 +18,8 @@ export type WatchRestart = (typeof WATCH_RESTARTS)[number];
 export interface PodWatchOptions {
   readonly api: KubeApi;
   readonly node: string;
+  /** Undefined = all. */
+  readonly namespace: string | undefined;
   readonly signal: AbortSignal;
   /** 0 ≤ x < 1. */
   readonly random: () => number;
@@ -29,7 +31,6 @@ export interface PodWatchOptions {
   onRestart(reason: WatchRestart): void;
 }
 
-const PATH = "/api/v1/pods";
 const PAGE = 250;
 /** A kubelet takes 110 pods unless told otherwise, and 500 at the most that anybody runs. */
 const MAX_PODS = 2000;
@@ -53,7 +54,8 @@ const versionSchema = z.object({ metadata: z.object({ resourceVersion: z.string(
  * forgotten (410) begins with a new list. While the API server is away the pods last seen stay: their engines are read all the same.
  */
 export async function watchPods(options: PodWatchOptions): Promise<void> {
-  const { api, node, signal, random } = options;
+  const { api, node, namespace, signal, random } = options;
+  const path = namespace === undefined ? "/api/v1/pods" : `/api/v1/namespaces/${namespace}/pods`;
   const selector = `spec.nodeName=${node}`;
   let pods = new Map<string, Pod>();
   let unreadable = new Map<string, string>();
@@ -82,10 +84,10 @@ export async function watchPods(options: PodWatchOptions): Promise<void> {
         limit: String(PAGE),
         ...(next === "" ? from !== undefined && { resourceVersion: from } : { continue: next }),
       };
-      const answer = await api.get(PATH, query, signal);
+      const answer = await api.get(path, query, signal);
       if (!answer.ok) return answer.error;
       const parsed = listSchema.safeParse(answer.value);
-      if (!parsed.success) return { message: `${PATH}: not a list of pods` };
+      if (!parsed.success) return { message: `${path}: not a list of pods` };
       for (const item of parsed.data.items) put(found, bad, item);
       if (found.size > MAX_PODS) return { message: `${node} has over ${MAX_PODS} pods` };
       ({ resourceVersion: version } = parsed.data.metadata);
@@ -121,7 +123,7 @@ export async function watchPods(options: PodWatchOptions): Promise<void> {
     const seconds = Math.round(WATCH.least + random() * (WATCH.most - WATCH.least));
     const query = { fieldSelector: selector, resourceVersion, allowWatchBookmarks: "true", timeoutSeconds: String(seconds) };
     const ended = await api.watch(
-      PATH,
+      path,
       query,
       { opened: options.onGood, object: onEvent },
       AbortSignal.any([signal, AbortSignal.timeout((seconds + 10) * 1000)]),

@@ -31,7 +31,7 @@ export async function probeDiscovery(settings: AgentSettings, file: TargetsFile 
   const stop = new AbortController();
   const found = await new Promise<NodePods | string>((resolve) => {
     void watchPods({
-      ...{ api, node: settings.node, signal: stop.signal, random: Math.random },
+      ...{ api, node: settings.node, namespace: settings.discoveryNamespace, signal: stop.signal, random: Math.random },
       onPods: resolve,
       onProblem: resolve,
       onGood: () => undefined,

@@ -1,13 +1,16 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { EnginePage } from "./engine-page.ts";
+import { followFleet } from "./from-fleet.ts";
 import type { EngineStart, FromEngine, ToEngine } from "./messages.ts";
+import { podHello } from "./pod-hello.ts";
 import { sglangPage } from "./sglang-page.ts";
 import { createSpanSender, type SpanSender } from "./spans.ts";
 import { vllmPage } from "./vllm-page.ts";
 
 /**
  * One simulated engine: a process of its own, with its own port, counters from zero, and an end that a
- * `kill -9` can bring. The fleet tells it over the child-process channel what happened on its replica.
+ * `kill -9` can bring. The fleet tells it what happened on its replica: a child process over its channel, a pod (FULCRUM_ENGINE_FLEET is
+ * set) over a stream that it opens itself.
  */
 interface Running {
   readonly page: EnginePage;
@@ -28,7 +31,7 @@ function begin(start: EngineStart): void {
   running = { page, spans: createSpanSender(start, process.pid), start, phase: "starting" };
   const server = createServer((request, response) => answer(request, response));
   server.on("error", (error) => tell({ type: "failed", message: error.message }));
-  server.listen(0, start.host, () => {
+  server.listen(start.port ?? 0, start.host, () => {
     const address = server.address();
     if (address !== null && typeof address === "object") tell({ type: "listening", port: address.port });
   });
@@ -62,9 +65,17 @@ function usage(): { readonly cpuSeconds: number; readonly residentBytes: number 
   return { cpuSeconds: (user + system) / 1e6, residentBytes: process.memoryUsage.rss() };
 }
 
-const tell = (message: FromEngine): void => void process.send?.(message);
+function tell(message: FromEngine): void {
+  process.send?.(message);
+  if (process.send === undefined && message.type === "failed") giveUp(message.message);
+}
 
-process.on("message", (message: ToEngine) => {
+function giveUp(why: string): void {
+  process.stderr.write(`engine: ${why}\n`);
+  process.exit(1);
+}
+
+function hear(message: ToEngine): void {
   if (message.type === "start") begin(message);
   else if (message.type === "stop") void end(message.lingerSeconds);
   else if (running !== undefined) {
@@ -72,8 +83,31 @@ process.on("message", (message: ToEngine) => {
     running.page.apply(message);
     running.spans.send(message.finished);
   }
-});
-// The fleet is gone: nobody will ever tell this process to end.
-process.on("disconnect", () => process.exit(0));
-// Ctrl-C reaches the whole process group; the fleet decides in which order its engines end.
-process.on("SIGINT", () => undefined);
+}
+
+function runAsChild(): void {
+  process.on("message", hear);
+  // The fleet is gone: nobody will ever tell this process to end.
+  process.on("disconnect", () => process.exit(0));
+  // Ctrl-C reaches the whole process group; the fleet decides in which order its engines end.
+  process.on("SIGINT", () => undefined);
+}
+
+function runAsPod(fleet: string): void {
+  const hello = podHello(process.env);
+  if (!hello.ok) return giveUp(hello.error);
+  let stopping = false;
+  const onMessage = (message: ToEngine): void => {
+    stopping ||= message.type === "stop";
+    hear(message);
+  };
+  // A real engine would have lost its GPU with its process; the kubelet starts this one again, with counters from zero.
+  const stream = followFleet(fleet, hello.value, onMessage, (why) => (stopping ? undefined : giveUp(why)));
+  // The kubelet's word: what runs is finished first, as far as the grace period allows.
+  process.on("SIGTERM", () => void stream.leave().catch(() => process.exit(0)));
+  process.on("SIGINT", () => process.exit(0));
+}
+
+const fleet = process.env["FULCRUM_ENGINE_FLEET"];
+if (fleet === undefined) runAsChild();
+else runAsPod(fleet);

@@ -8,12 +8,26 @@ export interface EngineStart {
   readonly engine: ServingEngine;
   readonly role: PlantRole;
   readonly host: string;
+  /** A pod's is the one its manifest names; a process on a shared host takes a free one. */
+  readonly port?: number;
   readonly pod: string;
   readonly model: string;
   readonly kvCapacityTokens: number;
   readonly kvBytesPerToken: number;
   /** Where spans go; absent when tracing is off. */
   readonly otlp?: { readonly protocol: "grpc" | "http/protobuf"; readonly url: string };
+}
+
+/** What an engine that runs as a pod says of itself when it comes to the fleet. */
+export interface EngineHello {
+  readonly role: PlantRole;
+  readonly pod: string;
+  readonly node: string;
+  /** Address and port that its page is served on. */
+  readonly host: string;
+  readonly port: number;
+  /** Where it sends its spans, by OTLP over HTTP; absent when tracing is off. */
+  readonly otlp?: string;
 }
 
 /** A prefill pass: computed tokens, GPU seconds, prompts finished in it. */

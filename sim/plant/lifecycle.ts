@@ -62,6 +62,22 @@ function start(world: World, role: PlantRole, gpus: number, leadTime: number): v
   if (leadTime > 0) schedule(world, replica.readyAt, "ready", replica);
 }
 
+/** One more, besides what `scale` wanted; answers with its id. */
+export function joinReplica(world: World, role: PlantRole): number {
+  const { gpusPerReplica, leadTime } = world.config[role];
+  world.desired[role] += 1;
+  start(world, role, gpusPerReplica, leadTime * world.disturbance.leadTime);
+  return world.nextReplica;
+}
+
+/** This one and no other is wanted no more. */
+export function dismiss(world: World, replica: Replica): void {
+  if (replica.phase === "draining") return;
+  world.desired[replica.role] -= 1;
+  if (replica.phase === "starting") remove(world, replica);
+  else enter(world, replica, "draining");
+}
+
 type Base = Pick<Replica, "id" | "gpus" | "createdAt" | "readyAt">;
 
 // Both kinds are written out, not spread from what they share: an object made by a spread has one shape or another, as the engine

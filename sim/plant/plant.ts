@@ -4,7 +4,18 @@ import { CALM, disturb } from "./disturb.ts";
 import { Fifo } from "./fifo.ts";
 import { Heap } from "./heap.ts";
 import { createJob, toRecord, type Job } from "./job.ts";
-import { countPending, crashReplica, enter, retireDrained, scalePool, startInitial, startPending, switchRole } from "./lifecycle.ts";
+import {
+  countPending,
+  crashReplica,
+  dismiss,
+  enter,
+  joinReplica,
+  retireDrained,
+  scalePool,
+  startInitial,
+  startPending,
+  switchRole,
+} from "./lifecycle.ts";
 import { endTransfer } from "./link.ts";
 import type { Plant, PlantConfig, PlantRequest, PlantRole, PlantSink } from "./plant.types.ts";
 import { endPass, startPass } from "./prefill.ts";
@@ -54,6 +65,24 @@ export function createPlant(config: PlantConfig, models: PlantModels, sink: Plan
       const replica = find(id);
       if (replica === undefined) return;
       crashReplica(world, replica);
+      settle(world);
+    },
+    join(role) {
+      const id = joinReplica(world, role);
+      settle(world);
+      return id;
+    },
+    leave(id) {
+      const replica = find(id);
+      if (replica === undefined) return;
+      dismiss(world, replica);
+      settle(world);
+    },
+    lose(id) {
+      const replica = find(id);
+      if (replica === undefined) return;
+      dismiss(world, replica);
+      if (!replica.gone) crashReplica(world, replica);
       settle(world);
     },
     replicas: () => [...world.prefill, ...world.decode].map((replica) => viewReplica(world, replica)),

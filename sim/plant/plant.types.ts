@@ -157,6 +157,12 @@ export interface Plant {
   disturb(changes: Partial<Disturbance>): void;
   /** The replica is gone at once; its in-flight requests start over elsewhere. A replacement starts. */
   crash(replica: number): void;
+  /** One replica more, named by its id, for who decides outside of the plant which replicas there are: it starts, whatever GPUs there are. */
+  join(role: PlantRole): number;
+  /** That one drains, and is wanted no more; one that is starting is gone at once. */
+  leave(replica: number): void;
+  /** As a crash, and nothing takes its place. */
+  lose(replica: number): void;
   replicas(): readonly PlantReplica[];
   desired(role: PlantRole): number;
   unschedulable(role: PlantRole): number;

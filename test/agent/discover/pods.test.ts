@@ -86,6 +86,17 @@ describe("an agent on Kubernetes", () => {
     expect(new Set(asked)).toEqual(new Set(["list pods  spec.nodeName=node-a", "watch pods  spec.nodeName=node-a"]));
   });
 
+  it("looks into one namespace only where it is told to, by a right in it alone", async () => {
+    api.fault = ({ namespace }) => (namespace === "demo" ? undefined : status(403, "Forbidden", "pods is forbidden at the cluster scope"));
+    createEnginePod(api, "d-0", { namespace: "demo", labels: DECODE });
+    createEnginePod(api, "other-0", { labels: DECODE });
+    const a = await agent(found({ discoveryNamespace: "demo" }));
+    await seen(a, "d-0 ready");
+    createEnginePod(api, "d-1", { namespace: "demo", labels: DECODE });
+    await seen(a, "d-0 ready", "d-1 ready");
+    expect(api.calls.filter((call) => call.status === 403)).toEqual([]);
+  });
+
   it("follows pods as they come, become ready, are labelled, drain and go", async () => {
     const a = await agent(found());
     await seen(a);

@@ -46,6 +46,28 @@ describe("replica lifecycle", () => {
     expect(plant.desired("decode")).toBe(3);
   });
 
+  it("has the replicas that are named from outside: one that leaves drains, one that is lost is not replaced", () => {
+    const { plant, records, gone, phases } = build(config({ decode: { replicas: 0, leadTime: 2 } }));
+    const [first, second] = [plant.join("decode"), plant.join("decode")];
+    expect([phases("decode"), plant.desired("decode")]).toEqual([["starting", "starting"], 2]);
+    plant.advanceTo(2);
+    for (let id = 0; id < 8; id += 1) plant.submit(request(id, 2 + id * 0.01, 500, 400));
+    plant.advanceTo(3);
+    plant.leave(first);
+    plant.leave(first);
+    expect([phases("decode"), plant.desired("decode")]).toEqual([["draining", "ready"], 1]);
+    plant.lose(second);
+    plant.lose(99);
+    expect([phases("decode"), plant.desired("decode")]).toEqual([["draining"], 0]);
+    const third = plant.join("decode");
+    plant.leave(third);
+    expect(gone.map(({ id }) => id)).toEqual([second, third]);
+    plant.join("decode");
+    plant.advanceTo(100);
+    expect([records.length, records.some(({ failed }) => failed), plant.inFlight()]).toEqual([8, false, 0]);
+    expect([gone.map(({ id }) => id), phases("decode")]).toEqual([[second, third, first], ["ready"]]);
+  });
+
   it("gives up an unschedulable replica before one that runs", () => {
     const { plant, phases } = build(config({ decode: { replicas: 2 }, gpus: 3 }));
     plant.scale("decode", 3);
