@@ -1,13 +1,12 @@
 import { spawn } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
-import { createServer, request as httpRequest } from "node:http";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import type { Structural } from "../../scripts/crd/structural.ts";
 import { component, needs } from "../support/components.ts";
+import { openDoor, type OpenDoor } from "../support/kube-api/door.ts";
 import { KINDS, MANIFEST_KINDS } from "../support/kube-api/kinds.ts";
 import { startKubeApi, type KubeApiServer } from "../support/kube-api/server.ts";
 import { strictProblems } from "../support/kube-kinds.ts";
@@ -21,8 +20,11 @@ import { stackProblems } from "../support/stacks.ts";
  */
 const kubectl = component("kubectl");
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const folders = ["overlays", "examples"].flatMap((area) => readdirSync(join(root, "deploy", area)).map((name) => `${area}/${name}`));
-const NAMESPACES = ["fulcrum", "serving", "gpu-operator"];
+const folders = [
+  ...["overlays", "examples"].flatMap((area) => readdirSync(join(root, "deploy", area)).map((name) => `${area}/${name}`)),
+  ...["demo", "demo/serving"],
+];
+const NAMESPACES = ["fulcrum", "serving", "gpu-operator", "fulcrum-demo"];
 const CRD = join(root, "deploy/base/crd/scalingpolicies.yaml");
 
 interface Ran {
@@ -31,7 +33,7 @@ interface Ran {
 }
 
 let fake: KubeApiServer | undefined;
-let door: Awaited<ReturnType<typeof openDoor>> | undefined;
+let door: OpenDoor | undefined;
 let where: { readonly KUBECONFIG: string; readonly SERVER?: string } = { KUBECONFIG: "" };
 const undo: string[][] = [];
 
@@ -44,27 +46,6 @@ function run(args: readonly string[], input = ""): Promise<Ran> {
   let out = "";
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (out += chunk.toString()));
   return new Promise((resolve) => child.on("close", (code) => resolve({ code: code ?? 1, out })));
-}
-
-/** kubectl shows no token without TLS: this adds it on the way. */
-async function openDoor(url: string): Promise<{ readonly url: string; close(): Promise<void> }> {
-  const server = createServer((request, response) => {
-    const { method, headers } = request;
-    const onward = httpRequest(url + (request.url ?? ""), { method, headers: { ...headers, authorization: "Bearer secret" } }, (answer) => {
-      response.writeHead(answer.statusCode ?? 502, answer.headers);
-      answer.pipe(response);
-    });
-    request.pipe(onward);
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  return {
-    url: `http://127.0.0.1:${port}`,
-    close: () => {
-      server.closeAllConnections();
-      return new Promise((resolve) => server.close(() => resolve()));
-    },
-  };
 }
 
 /** Each kind's fields, as the checks of the manifests have them. */

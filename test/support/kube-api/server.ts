@@ -150,7 +150,7 @@ function answerTo(state: State, asked: Asked): Answer {
     // Nothing of it is kept.
     if (query.get("dryRun") === "All") return dryRun(asked, store.get(resource, namespace, name));
     const answer = write(store, asked);
-    if (kind.kind === "CustomResourceDefinition" && method === "POST" && answer.status === 201) state.kinds.push(...definedBy(asked.body));
+    if (kind.kind === "CustomResourceDefinition" && answer.status === 201) state.kinds.push(...definedBy(asked.body));
     return answer;
   }
   if (name === "") return listOf(kind, store.list(resource, namespace), store.version, query);
