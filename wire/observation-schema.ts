@@ -6,7 +6,16 @@ import { z } from "zod";
  */
 const amount = z.number().nonnegative().optional();
 const count = z.number().int().nonnegative().optional();
-const share = z.number().min(0).max(1).optional();
+const notAShare = "write a share from 0 to 1, not a percentage";
+const share = z.number().min(0, notAShare).max(1, notAShare).optional();
+/** Sums over blocks and floating point go a little over what is there. */
+const OVERFULL = 1.05;
+const usage = z
+  .number()
+  .min(0, notAShare)
+  .max(OVERFULL, notAShare)
+  .transform((x) => Math.min(1, x))
+  .optional();
 /** More replicas than any pool has; keeps a line from growing without bound. */
 const MAX_STARTING = 10_000;
 
@@ -14,7 +23,7 @@ const replicas = z
   .object({
     ready: count,
     starting: z
-      .array(z.object({ age: z.number().nonnegative() }))
+      .array(z.object({ age: amount }))
       .max(MAX_STARTING)
       .optional(),
     draining: count,
@@ -52,7 +61,7 @@ const decode = z
   .object({
     ...pool,
     running: z.object({ requests: amount, kvTokens: amount }).optional(),
-    kvUsage: share,
+    kvUsage: usage,
     kvCapacityTokens: amount,
     limits: z.object({ maxNumSeqs: z.number().int().positive().optional() }).optional(),
     interval: z

@@ -16,11 +16,19 @@ export interface ObservationProblem {
   readonly message: string;
 }
 
+/** The replicas of a pool that should be starting at `at` when `ready` are ready, oldest first. */
+export type ExpectedStarting = (role: "prefill" | "decode", ready: number, at: number) => ReplicaCounts["starting"];
+
 /**
  * Written JSON → the observation a controller ticks on. A figure that comes in parts (a batch count without its seconds)
- * is absent as a whole; an interval that does not say its length took as long as passed since `previousAt`.
+ * is absent as a whole; an interval that does not say its length took as long as passed since `previousAt`. Where the starting
+ * replicas are not named, or not since when they start, they are the `expected` ones.
  */
-export function observationFromJson(value: unknown, previousAt?: number): Result<Observation, readonly ObservationProblem[]> {
+export function observationFromJson(
+  value: unknown,
+  previousAt?: number,
+  expected: ExpectedStarting = () => [],
+): Result<Observation, readonly ObservationProblem[]> {
   const parsed = observationSchema.safeParse(withoutNulls(value));
   if (!parsed.success) {
     return err(parsed.error.issues.map((issue) => ({ field: issue.path.map(String).join(".") || "observation", message: issue.message })));
@@ -32,8 +40,8 @@ export function observationFromJson(value: unknown, previousAt?: number): Result
     type: "observation",
     at: written.at,
     pools: given({
-      prefill: prefill === undefined ? undefined : prefillOf(prefill, passed),
-      decode: decode === undefined ? undefined : decodeOf(decode, passed),
+      prefill: prefill === undefined ? undefined : prefillOf(prefill, passed, (ready) => expected("prefill", ready, written.at)),
+      decode: decode === undefined ? undefined : decodeOf(decode, passed, (ready) => expected("decode", ready, written.at)),
     }),
     ...given<Pick<Observation, "transfer" | "unschedulable">>({
       transfer: transferOf(written.transfer, passed),
@@ -42,14 +50,15 @@ export function observationFromJson(value: unknown, previousAt?: number): Result
   });
 }
 
+type Starting = (ready: number) => ReplicaCounts["starting"];
 type WrittenPrefill = NonNullable<WrittenObservation["pools"]["prefill"]>;
 type WrittenDecode = NonNullable<WrittenObservation["pools"]["decode"]>;
 
-function prefillOf(written: WrittenPrefill, passed: number | undefined): PrefillObservation {
+function prefillOf(written: WrittenPrefill, passed: number | undefined, starting: Starting): PrefillObservation {
   const { interval } = written;
   const seconds = interval?.seconds ?? passed;
   return given({
-    replicas: replicasOf(written.replicas),
+    replicas: replicasOf(written.replicas, starting),
     queue: some(written.queue),
     evidence: evidenceOf(written.evidence),
     running: some(written.running),
@@ -60,7 +69,7 @@ function prefillOf(written: WrittenPrefill, passed: number | undefined): Prefill
         : given({
             seconds,
             arrivals: interval.arrivals,
-            inputTokens: interval.inputTokens,
+            inputTokens: interval.inputTokens ?? (interval.arrivals === 0 ? 0 : product(interval.arrivals, interval.isl?.mean)),
             cachedTokens: interval.cachedTokens,
             batches: whole(interval.batches, ["count", "tokens", "seconds"]),
             ttft: latencyOf(interval.ttft),
@@ -69,16 +78,16 @@ function prefillOf(written: WrittenPrefill, passed: number | undefined): Prefill
   });
 }
 
-function decodeOf(written: WrittenDecode, passed: number | undefined): DecodeObservation {
+function decodeOf(written: WrittenDecode, passed: number | undefined, starting: Starting): DecodeObservation {
   const { interval } = written;
   const seconds = interval?.seconds ?? passed;
   return given({
-    replicas: replicasOf(written.replicas),
+    replicas: replicasOf(written.replicas, starting),
     queue: some(written.queue),
     evidence: evidenceOf(written.evidence),
     running: some(written.running),
     kvUsage: written.kvUsage,
-    kvCapacityTokens: written.kvCapacityTokens,
+    kvCapacityTokens: written.kvCapacityTokens ?? capacityOf(written),
     limits: some(written.limits),
     interval:
       interval === undefined || seconds === undefined
@@ -86,7 +95,8 @@ function decodeOf(written: WrittenDecode, passed: number | undefined): DecodeObs
         : given({
             seconds,
             finished: interval.finished,
-            outputTokens: interval.outputTokens,
+            // A step gives each of its sequences a token.
+            outputTokens: interval.outputTokens ?? interval.steps?.sequences,
             steps: whole(interval.steps, ["count", "seconds", "sequences", "kvTokens"]),
             itl: latencyOf(interval.itl),
             osl: lengthsOf(interval.osl),
@@ -94,10 +104,25 @@ function decodeOf(written: WrittenDecode, passed: number | undefined): DecodeObs
   });
 }
 
-/** A driver that counts ready replicas and names no starting ones has none: those two are one statement. */
-function replicasOf(written: WrittenPrefill["replicas"]): ReplicaCounts | undefined {
+/** Below this share in use, a rounded `kvUsage` says too little of the whole. */
+const TELLING_USAGE = 0.05;
+
+/** KV tokens one replica can hold, from what the pool holds and the share that is of its memory; draining replicas would blur it. */
+function capacityOf({ kvUsage, running, replicas }: WrittenDecode): number | undefined {
+  const ready = replicas?.ready ?? 0;
+  if (kvUsage === undefined || kvUsage < TELLING_USAGE || ready === 0 || (replicas?.draining ?? 0) > 0) return undefined;
+  return running?.kvTokens === undefined || running.kvTokens === 0 ? undefined : running.kvTokens / kvUsage / ready;
+}
+
+const product = (a: number | undefined, b: number | undefined): number | undefined =>
+  a === undefined || b === undefined ? undefined : a * b;
+
+function replicasOf(written: WrittenPrefill["replicas"], expected: Starting): ReplicaCounts | undefined {
   if (written?.ready === undefined) return undefined;
-  return { ready: written.ready, starting: written.starting ?? [], draining: written.draining ?? 0 };
+  const { ready, draining = 0 } = written;
+  const asked = expected(ready);
+  const starting = written.starting?.map(({ age }, i) => ({ age: age ?? asked[i]?.age ?? 0 }));
+  return { ready, starting: starting ?? asked, draining };
 }
 
 const evidenceOf = (written: WrittenPrefill["evidence"]): Evidence | undefined => whole(written, ["age", "coverage"]);

@@ -7,6 +7,7 @@ import type { Policy } from "../../scaler/policy/schema.ts";
 import { defaultProfile, parseProfile } from "../../sim/profiles/load.ts";
 import { toPrior } from "../../scaler/policy/profile.ts";
 import { observationFromJson } from "../../wire/observation.ts";
+import { type Asked, ask, expectedStarting, nothingAsked } from "./asked.ts";
 import { MAX_LINE_BYTES } from "./lines.ts";
 
 /** Closed set, documented in docs/plan.md. */
@@ -42,6 +43,7 @@ interface Running {
   readonly prior: Prior;
   readonly state: ReturnType<typeof fulcrum.start> | undefined;
   readonly at: number | undefined;
+  readonly asked: Asked;
 }
 
 /** Problems named per line; the rest is repetition. */
@@ -93,10 +95,10 @@ function greet(message: Readonly<Record<string, unknown>>, bad: Bad): Running | 
   if (!policy.ok) return bad("PLAN_POLICY", ...policy.error.map((issue) => `${issue.code} ${issue.message}`));
   const written = message["profile"];
   if (written === undefined || written === null)
-    return { policy: policy.value, prior: toPrior(defaultProfile), state: undefined, at: undefined };
+    return { policy: policy.value, prior: toPrior(defaultProfile), state: undefined, at: undefined, asked: nothingAsked };
   const profile = parseProfile(JSON.stringify(written), "profile");
   if (!profile.ok) return bad("PLAN_PROFILE", ...profile.error);
-  return { policy: policy.value, prior: toPrior(profile.value), state: undefined, at: undefined };
+  return { policy: policy.value, prior: toPrior(profile.value), state: undefined, at: undefined, asked: nothingAsked };
 }
 
 function observe(
@@ -104,7 +106,9 @@ function observe(
   message: Readonly<Record<string, unknown>>,
   bad: Bad,
 ): { readonly running: Running; readonly decision: Decision } | PlanError {
-  const parsed = observationFromJson(message, running.at);
+  const parsed = observationFromJson(message, running.at, (role, ready, at) =>
+    expectedStarting(running.asked, role, ready, at, running.policy.spec),
+  );
   if (!parsed.ok) return bad("PLAN_OBSERVATION", ...parsed.error.map((problem) => `${problem.field}: ${problem.message}`));
   const observation = parsed.value;
   if (running.at !== undefined && observation.at < running.at) {
@@ -122,7 +126,12 @@ function tick(running: Running, observation: Observation): { readonly running: R
   const { policy, prior } = running;
   const before = running.state ?? fulcrum.start(policy, prior, observation.at);
   const { state, decision } = fulcrum.tick(before, observation, policy);
-  return { running: { policy, prior, state, at: observation.at }, decision };
+  const { prefill, decode } = observation.pools;
+  const asked = {
+    prefill: ask(running.asked, "prefill", prefill?.replicas, decision),
+    decode: ask(running.asked, "decode", decode?.replicas, decision),
+  };
+  return { running: { policy, prior, state, at: observation.at, asked }, decision };
 }
 
 /** The object of a line, or what is wrong with it. */

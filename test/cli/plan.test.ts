@@ -85,6 +85,34 @@ describe("plan", () => {
     expect(heavy).toBeGreaterThan(light);
   });
 
+  test("a driver that names no starting replicas is believed to start those that were advised", async () => {
+    const ticks = Array.from({ length: 20 }, (_, index) => {
+      const line = observation(index * 5, 400) as { pools: { prefill: { replicas: object } } };
+      line.pools.prefill.replicas = { ready: 2 };
+      return line;
+    });
+    const { answers } = await plan(HELLO, ...ticks);
+    const prefill = answers.slice(1).map((answer) => (answer as { pools: { prefill: { replicas: number } } }).pools.prefill.replicas);
+    // A step may double what is there: to get further than 4, the two advised first must count.
+    expect(Math.max(...prefill)).toBeGreaterThan(4);
+    expect(prefill).toEqual([...prefill].sort((a, b) => a - b));
+  });
+
+  test("a batch is advised that fits the KV memory, though nobody says how large it is", async () => {
+    const batch = async (kvUsage: number): Promise<number> => {
+      const ticks = Array.from({ length: 20 }, (_, index) => {
+        const line = observation(index * 5) as { pools: { decode: object } };
+        line.pools.decode = { ...line.pools.decode, kvUsage };
+        return line;
+      });
+      const { answers } = await plan(HELLO, ...ticks);
+      return (answers.at(-1) as { pools: { decode: { limits: { maxNumSeqs: number } } } }).pools.decode.limits.maxNumSeqs;
+    };
+    // 50 000 tokens a replica, of which every request holds 1300 and what it has answered.
+    expect(await batch(1)).toBeLessThan(50_000 / 1300);
+    expect(await batch(0.1)).toBeGreaterThan(96);
+  });
+
   test("the same lines give the same answers", async () => {
     const lines = [HELLO, observation(0), observation(5, 80), observation(10, 160)];
     expect(await plan(...lines)).toEqual(await plan(...lines));
