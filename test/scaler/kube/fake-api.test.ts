@@ -125,21 +125,28 @@ test("watch: what happened since, what happens, bookmarks, and 410 for the forgo
   await until("the refusal", () => (seen.includes("ERROR 410") ? true : undefined));
 });
 
-test("custom kinds: a definition serves them, with the scale paths it publishes; a JSON patch is conditional on the version it writes", async () => {
+test("custom kinds: a definition serves them, with the scale paths it publishes; a JSON patch is conditional on the version it writes; fields that it does not name are dropped", async () => {
   const definitions = config.makeApiClient(ApiextensionsV1Api);
   const scale = { specReplicasPath: ".spec.replicas", statusReplicasPath: ".status.replicas", labelSelectorPath: ".status.pods" };
-  const version = { name: "v1", served: true, storage: true, subresources: { status: {}, scale } };
+  const fields = { replicas: { type: "integer" }, kept: { type: "array", items: { type: "integer" } } };
+  const schema = { openAPIV3Schema: { type: "object", properties: { spec: { type: "object", properties: fields } } } };
+  const bare = { name: "v1", served: true, storage: true, subresources: { status: {}, scale } };
+  const version = { ...bare, schema };
   const names = { kind: "Thing", plural: "things" };
   const spec = { group: "example.dev", scope: "Namespaced", names, versions: [version] };
-  await definitions.createCustomResourceDefinition({ body: { metadata: { name: "things.example.dev" }, spec } });
+  const metadata = { name: "things.example.dev" };
+  expect(await code(definitions.createCustomResourceDefinition({ body: { metadata, spec: { ...spec, versions: [bare] } } }))).toBe(422);
+  await definitions.createCustomResourceDefinition({ body: { metadata, spec } });
   const custom = config.makeApiClient(CustomObjectsApi);
   const where = { group: "example.dev", version: "v1", namespace: "demo", plural: "things" };
   const made = (await custom.createNamespacedCustomObject({
     ...where,
-    body: { metadata: { name: "a" }, spec: { replicas: 2, kept: [1, 2] } },
+    body: { metadata: { name: "a" }, spec: { replicas: 2, kept: [1, 2], other: 3 }, more: {} },
   })) as {
     metadata: { resourceVersion: string };
+    spec: object;
   };
+  expect([made.spec, Object.keys(made).toSorted()]).toEqual([{ replicas: 2, kept: [1, 2] }, ["apiVersion", "kind", "metadata", "spec"]]);
   expect(await custom.getNamespacedCustomObjectScale({ ...where, name: "a" })).toMatchObject({ spec: { replicas: 2 } });
   const set = (resourceVersion: string, replicas: number) =>
     custom.patchNamespacedCustomObject({

@@ -1,3 +1,5 @@
+import type { KeptFields } from "./prune.ts";
+
 /** A kind the server serves. Scale paths of custom kinds are those their published CRDs declare. */
 export interface ServedKind {
   readonly group: string;
@@ -8,6 +10,8 @@ export interface ServedKind {
   /** It stands in no namespace. */
   readonly clusterScoped?: true;
   readonly scale?: { readonly spec: string; readonly status: string; readonly selector: string };
+  /** Of a definition that was installed; undefined = whatever is written is kept. */
+  readonly schema?: KeptFields;
 }
 
 const apps = { spec: "spec.replicas", status: "status.replicas", selector: "spec.selector" };
@@ -83,36 +87,3 @@ export const KINDS: readonly ServedKind[] = [
   served("serving.kserve.io/v1alpha1", "LLMInferenceService", "llminferenceservices"),
   served("arks.ai/v1", "ArksDisaggregatedApplication", "arksdisaggregatedapplications"),
 ];
-
-interface Definition {
-  readonly group: string;
-  readonly names: { readonly kind: string; readonly plural: string };
-  readonly versions: readonly {
-    readonly name: string;
-    readonly subresources?: {
-      readonly status?: object;
-      readonly scale?: { readonly specReplicasPath: string; readonly statusReplicasPath: string; readonly labelSelectorPath?: string };
-    };
-  }[];
-}
-
-/** The kinds that a CustomResourceDefinition adds, with the scale paths it publishes. */
-export function definedBy(body: Readonly<Record<string, unknown>>): readonly ServedKind[] {
-  const { group, names, versions } = body["spec"] as Definition;
-  const path = (text: string): string => text.replace(/^\./, "");
-  return versions.map(({ name, subresources }): ServedKind => {
-    const scale = subresources?.scale;
-    return {
-      ...{ group, version: name, kind: names.kind, plural: names.plural, status: subresources?.status !== undefined },
-      ...(scale === undefined
-        ? {}
-        : {
-            scale: {
-              spec: path(scale.specReplicasPath),
-              status: path(scale.statusReplicasPath),
-              selector: path(scale.labelSelectorPath ?? ""),
-            },
-          }),
-    };
-  });
-}

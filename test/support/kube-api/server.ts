@@ -3,7 +3,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { definedBy, KINDS, type ServedKind } from "./kinds.ts";
+import { definedBy, definitionProblem } from "./definitions.ts";
+import { KINDS, type ServedKind } from "./kinds.ts";
 import { openApi } from "./openapi.ts";
 import { listOf, ok, resourceList, scaleOf, status, type Answer } from "./respond.ts";
 import { mergePatch } from "./patch.ts";
@@ -145,7 +146,7 @@ function answerTo(state: State, asked: Asked): Answer {
   }
   if (kind.kind === "SelfSubjectAccessReview") return reviewAccess(state, asked.body);
   if (method !== "GET") {
-    const refused = refusal(state, asked);
+    const refused = refusal(state, asked) ?? (kind.kind === "CustomResourceDefinition" ? definitionProblem(asked.body) : undefined);
     if (refused !== undefined) return refused;
     // Nothing of it is kept.
     if (query.get("dryRun") === "All") return dryRun(asked, store.get(resource, namespace, name));

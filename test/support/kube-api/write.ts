@@ -1,6 +1,7 @@
 import type { ServedKind } from "./kinds.ts";
 import { at, jsonPatch, leaves, mergePatch, nest, type PatchStep } from "./patch.ts";
 import { apiVersion, ok, scaleOf, status, type Answer } from "./respond.ts";
+import { pruned } from "./prune.ts";
 import type { Fields, Json, KubeObject, Store } from "./store.ts";
 
 export interface Write {
@@ -67,10 +68,17 @@ function writeChecked(store: Store, request: Write, object: KubeObject): Answer 
   }
   if (method === "PUT" && version === undefined) return status(422, "Invalid", "metadata.resourceVersion: must be specified for an update");
   if (request.subresource === "scale") return scale(store, request, object);
-  return applies ? apply(store, request, object) : change(store, request, object);
+  const whole = { ...request, body: kept(request) };
+  return applies ? apply(store, whole, object) : change(store, whole, object);
 }
 
-function create(store: Store, { kind, resource, namespace, body }: Write): Answer {
+/** What is left of what was written; a scale is not an object of the kind. */
+const kept = ({ kind, subresource, body }: Write): Fields =>
+  kind.schema === undefined || subresource === "scale" ? body : pruned(kind.schema, body);
+
+function create(store: Store, request: Write): Answer {
+  const { kind, resource, namespace } = request;
+  const body = kept(request);
   const prefix = at(body, "metadata.generateName");
   const name = at(body, "metadata.name") ?? (typeof prefix === "string" ? `${prefix}${store.version}` : undefined);
   if (typeof name !== "string") return status(422, "Invalid", "metadata.name: Required value");
