@@ -1,0 +1,95 @@
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { HOME } from "../../scripts/gates/command.ts";
+import { until } from "../scaler/support/wait.ts";
+import { ownControlPlane } from "../support/cluster/own.ts";
+import { component, needs } from "../support/components.ts";
+
+/**
+ * `kubectl apply -k`, in earnest: admission (pod security, quotas, service accounts), controllers, scheduler and kubelet take what the
+ * manifests say, and every pod of theirs comes to run. What runs in them is nothing: the nodes have no containers.
+ */
+const plane = ownControlPlane();
+const kubectl = component("kubectl");
+const run = promisify(execFile);
+const kube = async (...args: readonly string[]): Promise<string> =>
+  (await run(kubectl ?? "", ["--kubeconfig", plane?.kubeconfig ?? "", ...args], { maxBuffer: 1 << 24 })).stdout;
+const CRD = join(HOME, "deploy", "base", "crd", "scalingpolicies.yaml");
+
+/** Those that need nothing of another vendor's, and what a cluster has beside them: the GPU operator's runtime class and namespace. */
+const OVERLAYS = ["observe", "enforce", "keda", "dcgm-exporter", "nvml"];
+const EXAMPLES = ["vllm", "sglang", "llm-d"];
+
+interface Pod {
+  readonly metadata: { readonly name: string };
+  readonly status: { readonly phase: string };
+}
+
+/** Until all replicas that its workloads ask for are there, and ready. */
+async function rolledOut(namespace: string): Promise<readonly string[]> {
+  for (const kind of ["deployment", "daemonset", "statefulset"]) {
+    const names = (await kube("get", kind, "-n", namespace, "-o", "name")).split("\n").filter(Boolean);
+    for (const name of names) await kube("rollout", "status", name, "-n", namespace, "--timeout=90s");
+  }
+  const { items } = JSON.parse(await kube("get", "pods", "-n", namespace, "-o", "json")) as { items: Pod[] };
+  expect(items.map(({ status }) => status.phase)).toEqual(items.map(() => "Running"));
+  return items.map(({ metadata }) => metadata.name);
+}
+
+const refusals = async (namespace: string): Promise<string> =>
+  kube("get", "events", "-n", namespace, "--field-selector", "reason=FailedCreate", "-o", "jsonpath={.items[*].message}");
+
+describe.skipIf(plane === undefined || kubectl === undefined)(
+  `manifests in earnest [needs npm run test:cluster:real] ${needs("kubectl")}`,
+  () => {
+    beforeAll(async () => {
+      const runtime = { apiVersion: "node.k8s.io/v1", kind: "RuntimeClass", metadata: { name: "nvidia" }, handler: "nvidia" };
+      const others = ["gpu-operator", "serving"].map((name) => ({ apiVersion: "v1", kind: "Namespace", metadata: { name } }));
+      const child = run(kubectl ?? "", ["--kubeconfig", plane?.kubeconfig ?? "", "apply", "-f", "-"]);
+      child.child.stdin?.end(JSON.stringify({ apiVersion: "v1", kind: "List", items: [runtime, ...others] }));
+      await child;
+    }, 60_000);
+    afterAll(async () => {
+      await kube("delete", "namespace", "gpu-operator", "serving", "--ignore-not-found", "--wait=false");
+      await kube("delete", "runtimeclass", "nvidia", "--ignore-not-found");
+      await kube("delete", "-f", CRD, "--ignore-not-found");
+    }, 60_000);
+
+    it.each(OVERLAYS)(
+      "overlay %s: two scalers and an agent on every node come to run, and nothing is left when it is deleted",
+      async (name) => {
+        const folder = join(HOME, "deploy", "overlays", name);
+        await kube("apply", "-k", folder);
+        const pods = await rolledOut("fulcrum");
+        expect(pods.filter((pod) => pod.startsWith("fulcrum-scaler-"))).toHaveLength(2);
+        expect(pods.filter((pod) => pod.startsWith("fulcrum-agent-"))).toHaveLength(2);
+        expect(await refusals("fulcrum")).toBe("");
+        await kube("delete", "-k", folder, "--timeout=90s");
+        expect(await kube("get", "clusterrole,clusterrolebinding,crd,namespace", "-o", "name")).not.toContain("fulcrum");
+      },
+      240_000,
+    );
+
+    it.each(EXAMPLES)(
+      "example %s: its engines come to run, and its policy is taken",
+      async (name) => {
+        await kube("apply", "-f", CRD);
+        await kube("wait", "--for=condition=established", "crd/scalingpolicies.fulcrum.dev", "--timeout=60s");
+        const folder = join(HOME, "deploy", "examples", name);
+        await kube("apply", "-k", folder);
+        expect((await rolledOut("serving")).length).toBeGreaterThanOrEqual(2);
+        expect(await refusals("serving")).toBe("");
+        expect(await kube("get", "scalingpolicies", "-n", "serving", "-o", "name")).toMatch(/scalingpolicy\.fulcrum\.dev\//);
+        await kube("delete", "-k", folder, "--timeout=90s");
+        await until(
+          "the pods to end",
+          async () => ((await kube("get", "pods", "-n", "serving", "-o", "name")) === "" ? true : undefined),
+          90_000,
+        );
+      },
+      240_000,
+    );
+  },
+);
