@@ -2,6 +2,7 @@ import type { JournalRecord, TickRecord } from "../../scaler/journal/records.ts"
 import type { Policy } from "../../scaler/policy/schema.ts";
 import type { Define } from "../define.ts";
 import { EXIT, badInput } from "../exit.ts";
+import { believedAt } from "../explain/believed.ts";
 import { explanation } from "../explain/text.ts";
 import { parseTime, timeText } from "../explain/time.ts";
 import { openJournal } from "../journal/open.ts";
@@ -42,7 +43,7 @@ async function tell(journal: string, options: Options): Promise<number> {
   const inForce = [...new Map(chosen.map((tick) => [tick.name, tick])).values()];
   for (const [index, tick] of inForce.entries()) {
     if (options.json) await print(JSON.stringify(tick));
-    else await print(`${index > 0 ? "\n" : ""}${explanation(tick, policyOf(records, tick))}`);
+    else await print(`${index > 0 ? "\n" : ""}${explanation(tick, policyOf(records, tick), believedAt(records, tick))}`);
   }
   return EXIT.good;
 }

@@ -1,17 +1,20 @@
-import type { Candidate, Decision } from "../../core/decision.ts";
+import type { Candidate, Decision, Reason, ReasonCode } from "../../core/decision.ts";
 import type { ReplicaCounts } from "../../core/observation.ts";
 import type { Summary } from "../../core/summary.ts";
 import type { TickRecord } from "../../scaler/journal/records.ts";
 import type { Policy } from "../../scaler/policy/schema.ts";
+import type { Insight } from "../../scaler/decide/state.ts";
+import { believedText } from "./believed.ts";
 import { timeText } from "./time.ts";
 
-/** Why a decision was taken: what was seen, predicted, weighed and held back, for a person to read. */
-export function explanation(tick: TickRecord, policy: Policy): string {
+/** Why a decision was taken: what was seen, believed, predicted, weighed and held back, for a person to read. */
+export function explanation(tick: TickRecord, policy: Policy, believed: Insight | undefined): string {
   const { decision } = tick;
   return [
     headline(tick),
     ...seen(tick, policy),
     ...predicted(decision, policy),
+    ...(believed === undefined ? [] : believedText(believed)),
     "",
     "Reasons",
     ...decision.reasons.flatMap((reason) => [`  ${reason.code}: ${reason.text}`, ...numbers(reason.numbers)]),
@@ -77,16 +80,18 @@ function plans(decision: Decision, policy: Policy): string[] {
     String(one.gpus),
     seconds(one.ttft),
     seconds(one.itl),
-    isChosen(one, decision) ? "chosen" : `not chosen: ${whyNot(one, chosen, policy)}`,
+    isChosen(one, decision) ? "chosen" : `not chosen: ${whyNot(one, chosen, policy, decision.reasons)}`,
   ]);
-  return ["", "Plans weighed, cheapest first", ...table([["", "prefill", "decode", "GPUs", "TTFT", "ITL", ""], ...rows])];
+  const headroom = Math.round(policy.spec.objectives.headroom * 100);
+  const kept = headroom > 0 ? `, with ${headroom} % of each pool's capacity kept free` : "";
+  return ["", `Plans weighed, cheapest first${kept}`, ...table([["", "prefill", "decode", "GPUs", "TTFT", "ITL", ""], ...rows])];
 }
 
 const isChosen = (one: Candidate, decision: Decision): boolean =>
   one.prefill === decision.pools.prefill.replicas && one.decode === decision.pools.decode.replicas;
 
 /** Why this neighbour was passed over, from its own figures. */
-export function whyNot(one: Candidate, chosen: Candidate | undefined, policy: Policy): string {
+export function whyNot(one: Candidate, chosen: Candidate | undefined, policy: Policy, reasons: readonly Reason[]): string {
   const { objectives, budget } = policy.spec;
   if (budget.gpus !== undefined && one.gpus > budget.gpus) return `needs ${one.gpus} GPUs, the budget is ${budget.gpus}`;
   if (!one.meets) {
@@ -99,9 +104,24 @@ export function whyNot(one: Candidate, chosen: Candidate | undefined, policy: Po
   if (chosen === undefined) return "meets the targets, but a guardrail (above) allowed only what was chosen";
   if (one.gpus > chosen.gpus)
     return `meets the targets too, but costs ${one.gpus - chosen.gpus} GPU${one.gpus - chosen.gpus === 1 ? "" : "s"} more`;
-  if (one.gpus < chosen.gpus)
-    return "meets the targets now and is cheaper, but a guardrail or the stabilization window (above) keeps the larger plan";
+  if (one.gpus < chosen.gpus) return `meets the targets now and is cheaper, but ${heldBack(one, chosen, reasons)}`;
   return "meets the targets at the same cost";
+}
+
+/** What keeps a pool from being smaller, for the pools that this plan would make smaller. */
+const KEEPS_LARGE: ReadonlySet<ReasonCode> = new Set([
+  ...(["partial-evidence", "model-mismatch", "panic-start", "scheduled-floor", "min-replicas", "step-limit", "cooldown"] as const),
+  ...(["stabilization", "dead-band", "ratio-bounds", "paused", "observe"] as const),
+]);
+
+function heldBack(one: Candidate, chosen: Candidate, reasons: readonly Reason[]): string {
+  const smaller = (["prefill", "decode"] as const).filter((role) => one[role] < chosen[role]);
+  const keeping = smaller.flatMap((role) => {
+    const codes = reasons.filter(({ code, text }) => KEEPS_LARGE.has(code) && (text.startsWith(role) || !/^(prefill|decode)\b/.test(text)));
+    return codes.length === 0 ? [] : [`${role} is kept by ${[...new Set(codes.map(({ code }) => code))].join(", ")}`];
+  });
+  if (keeping.length > 0) return keeping.join("; ");
+  return "not under the worst demand of the stabilization window with capacity to spare";
 }
 
 /** JSON has no infinity: the controller writes a prediction without bound as a number no latency reaches (30 years). */

@@ -55,9 +55,30 @@ describe("explain", () => {
     expect(stdout).toMatch(/prefill: \d+ ready, 0 starting, 0 draining, 0 waiting, TTFT p50 300 ms, p95 510 ms \(target 2000 ms\)/);
     expect(stdout).toMatch(/predicted for this plan: .*ITL .+ at p95 \(target 30 ms\)/);
     expect(stdout).toMatch(/\nReasons\n {2}[a-z-]+: /);
-    expect(stdout).toMatch(/\nPlans weighed, cheapest first\n/);
+    expect(stdout).toMatch(/\nPlans weighed, cheapest first, with \d+ % of each pool's capacity kept free\n/);
     expect(stdout).toMatch(/^ {2}\* .+ chosen$/m);
     expect(stdout).toMatch(/not chosen: (meets the targets too, but costs \d+ GPUs? more|TTFT .+ misses 2000 ms|ITL .+ misses 30 ms)/);
+  });
+
+  test("what was believed then, brought back by deciding again: demand, capacity, error, lead and drain time", async () => {
+    const { stdout } = await runCli(["explain", journal(LINES), "--at", "14:00:22"]);
+    expect(stdout).toMatch(/\nBelieved then\n {2}demand: +[\d.]+ requests\/s, [\d,]+ prompt tokens\/s to compute, [\d,]+ output tokens\/s/);
+    const pool =
+      "one replica sustains [\\d,]+ tokens/s, demand is \\d+ % of what ready and starting ones may carry, the model errs by \\d+ %";
+    for (const role of ["prefill", "decode"]) expect(stdout).toMatch(new RegExp(`\n  ${role}: +${pool}, .*90 s to start, 30 s to drain\n`));
+    // A journal that this build does not decide alike says nothing of what it believed.
+    const edited = LINES.map((line, index) => (index === 2 ? line.replace('"arrivals":50', '"arrivals":51') : line));
+    expect(edited).not.toEqual(LINES);
+    const other = await runCli(["explain", journal(edited), "--at", "14:00:22"]);
+    expect(other.code).toBe(0);
+    expect(other.stdout).toContain("Reasons");
+    expect(other.stdout).not.toContain("Believed then");
+  });
+
+  test("a cheaper plan that meets the targets is refused with what keeps the pool large", async () => {
+    const lines = journalLines("chat", [40, 40, 40, 40, 40, 40, 40, 40, 40, 40, 40, 40, 2, 2, 2]);
+    const { stdout } = await runCli(["explain", journal(lines)]);
+    expect(stdout).toMatch(/not chosen: meets the targets now and is cheaper, but (prefill|decode) is kept by [a-z-]+/);
   });
 
   test.each([
