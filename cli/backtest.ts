@@ -15,7 +15,7 @@ import { toPrior } from "../scaler/policy/profile.ts";
 import { loadProfile } from "../sim/profiles/read.ts";
 import { multiplyRate, windowTrace } from "../sim/traces/rate.ts";
 import { readTrace } from "../sim/traces/read.ts";
-import type { Trace } from "../sim/traces/trace.types.ts";
+import { leftOut, type Trace } from "../sim/traces/trace.types.ts";
 import { badInput, CommandError, EXIT } from "./exit.ts";
 import { readInput, whyUnreadable } from "./files.ts";
 import { print } from "./output.ts";
@@ -60,7 +60,7 @@ export async function runBacktest(options: BacktestOptions): Promise<number> {
     ...(reportLoss === undefined ? {} : { reportLoss }),
     ...(ttftFrom === undefined ? {} : { ttftFrom }),
   };
-  note(`${trace.name}: ${trace.requests.length} requests in ${trace.seconds.toFixed(0)} s`);
+  note([`${trace.name}: ${trace.requests.length} requests in ${trace.seconds.toFixed(0)} s`, ...leftOut(trace)].join("; "));
   const report = createReport(
     setup,
     runners.map((runner) => measure(runner, setup)),

@@ -9,6 +9,7 @@ import { shapeLoad, traceLoad, type Load } from "../sim/topology/load.ts";
 import { comparisonText } from "../sim/topology/text.ts";
 import { windowTrace } from "../sim/traces/rate.ts";
 import { readTrace } from "../sim/traces/read.ts";
+import { leftOut } from "../sim/traces/trace.types.ts";
 import { badInput, EXIT } from "./exit.ts";
 import { print } from "./output.ts";
 
@@ -93,6 +94,7 @@ async function readLoad({ trace, shape, from, to, seed, skipBad }: TopologyOptio
   }
   const read = await readTrace(trace ?? "", { skipBad });
   if (!read.ok) throw badInput(...read.error);
+  for (const line of leftOut(read.value)) process.stderr.write(`${read.value.name}: ${line}\n`);
   const window = windowTrace(read.value, from, to);
   if (window.requests.length === 0)
     throw badInput(`${trace ?? ""}: no requests between --from ${from ?? 0}s and --to ${to ?? read.value.seconds}s`);

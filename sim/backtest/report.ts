@@ -1,6 +1,7 @@
 import type { Summary } from "../../core/summary.ts";
 import type { RunResult } from "./run.ts";
 import type { BacktestSetup } from "./setup.ts";
+import { leftOut } from "../traces/trace.types.ts";
 
 /** The JSON of formats §4. */
 export interface BacktestReport {
@@ -89,7 +90,6 @@ const COLUMNS: readonly (readonly [string, (run: ReportedRun) => string])[] = [
 export function reportText(report: BacktestReport): string {
   const { trace } = report;
   const head = `${trace.name}: ${trace.requests} requests in ${trace.seconds.toFixed(0)} s, ${trace.inputTokens} prompt and ${trace.outputTokens} output tokens`;
-  const skipped = trace.skipped > 0 ? [`${trace.skipped} bad rows were left out`] : [];
   const objectives = (["ttft", "itl"] as const).flatMap((name) => {
     const objective = report.objectives[name];
     return objective === undefined ? [] : [`${name.toUpperCase()} ${ms(objective.target)} ms for ${objective.quantile * 100} %`];
@@ -100,5 +100,5 @@ export function reportText(report: BacktestReport): string {
     row.map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0))).join("  "),
   );
   const context = `policy ${report.policy} (${objectives.join(", ")}), profile ${report.profile}, seed ${report.seed}`;
-  return [head, ...skipped, context, "", ...table].join("\n");
+  return [head, ...leftOut(trace), context, "", ...table].join("\n");
 }

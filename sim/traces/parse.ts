@@ -1,6 +1,17 @@
 import { err, ok, type Result } from "../../core/result.ts";
 import type { PlantRequest } from "../plant/plant.types.ts";
-import { ARRIVAL_NAMES, HASH_NAME, INPUT_NAMES, OUTPUT_NAMES, parseDate, timestampUnit, type ArrivalUnit } from "./formats.ts";
+import { columnName, separatorOf, splitCsv, type Separator } from "./csv.ts";
+import {
+  ARRIVAL_NAMES,
+  HASH_NAME,
+  INPUT_NAMES,
+  OUTPUT_NAMES,
+  parseDate,
+  PER_SECOND,
+  shownUnit,
+  timestampUnit,
+  type ArrivalUnit,
+} from "./formats.ts";
 import { assembleTrace, type Trace } from "./trace.types.ts";
 
 export interface TraceProblem {
@@ -19,6 +30,8 @@ export interface TraceParser {
 const MAX_TOKENS = 10_000_000;
 const MAX_REQUESTS = 20_000_000;
 const MAX_HASHES = 100_000;
+/** A longer trace would be simulated for hours; nearly always its times are in a smaller unit. */
+const MAX_SECONDS = 366 * 86_400;
 
 interface Columns {
   readonly arrival: string;
@@ -27,21 +40,31 @@ interface Columns {
   readonly output: string;
 }
 
+interface Header {
+  readonly names: readonly string[];
+  readonly separator: Separator;
+}
+
 type Row = ReadonlyMap<string, unknown>;
 
 /** Reads a trace line by line; which format it is follows from the first line. */
 export function createTraceParser(): TraceParser {
   const requests: PlantRequest[] = [];
   let number = 0;
-  let header: readonly string[] | undefined;
+  let header: Header | undefined;
   let columns: Columns | undefined;
   let failedAtSource = 0;
 
   const readHeader = (text: string): TraceProblem | undefined => {
-    const names = splitCsv(text).map((name) => name.toLowerCase());
+    const problem = (message: string): TraceProblem => ({ line: number, code: "TRACE_HEADER", message });
+    // What no UTF-8 text holds: NUL, and the mark that decoding puts in place of bytes that are none.
+    if (/[\0\uFFFD]/.test(text)) return problem("not UTF-8 text; a compressed trace must be gzip and end in .gz");
+    if (text.startsWith("[")) return problem("a JSON array; write one object per line (jq -c '.[]')");
+    const separator = separatorOf(text);
+    const names = splitCsv(text, separator).map(columnName);
     const found = findColumns(names);
-    if (!found.ok) return { line: number, code: "TRACE_HEADER", message: found.error };
-    header = names;
+    if (!found.ok) return problem(found.error);
+    header = { names, separator };
     columns = found.value;
     return undefined;
   };
@@ -59,7 +82,8 @@ export function createTraceParser(): TraceParser {
         if (!found.ok) return { line: number, code: "TRACE_HEADER", message: found.error };
         columns = found.value;
       }
-      if (columns.output === "response tokens" && Number(row.value.get(columns.output)) === 0) {
+      if (requests.length === 0) columns = { ...columns, unit: shownUnit(columns.unit, row.value.get(columns.arrival)) };
+      if (isZero(row.value.get(columns.output))) {
         failedAtSource += 1;
         return undefined;
       }
@@ -72,8 +96,12 @@ export function createTraceParser(): TraceParser {
       return undefined;
     },
     end(name, skipped) {
-      if (requests.length === 0) return err({ line: number, code: "TRACE_EMPTY", message: "no requests in the file" });
-      return ok(finish(name, requests, columns?.unit, skipped, failedAtSource));
+      const problem = (code: TraceProblem["code"], message: string) => err({ line: Math.max(1, number), code, message });
+      if (requests.length === 0) return problem("TRACE_EMPTY", "no requests in the file");
+      const trace = finish(name, requests, columns?.unit, skipped, failedAtSource);
+      if (trace.seconds <= MAX_SECONDS) return ok(trace);
+      const days = (trace.seconds / 86_400).toFixed(0);
+      return problem("TRACE_RANGE", `the arrivals span ${days} days; if ${columns?.arrival} counts milliseconds, call it timestamp_ms`);
     },
   };
 }
@@ -96,8 +124,7 @@ function finish(
 }
 
 function findColumns(names: readonly string[]): Result<Columns, string> {
-  const lower = names.map((name) => name.toLowerCase());
-  const pick = (known: readonly string[]): string | undefined => known.find((name) => lower.includes(name));
+  const pick = (known: readonly string[]): string | undefined => known.find((name) => names.includes(name));
   const arrival = pick([...Object.keys(ARRIVAL_NAMES), "timestamp"]);
   const input = pick(INPUT_NAMES);
   const output = pick(OUTPUT_NAMES);
@@ -108,28 +135,25 @@ function findColumns(names: readonly string[]): Result<Columns, string> {
       `no column for ${wanted} among "${names.slice(0, 12).join(",")}"; first line of a CSV must name its columns, for example t_s,isl,osl`,
     );
   }
-  return ok({ arrival, unit: ARRIVAL_NAMES[arrival] ?? timestampUnit(lower), input, output });
+  return ok({ arrival, unit: ARRIVAL_NAMES[arrival] ?? timestampUnit(names), input, output });
 }
 
 type RowProblem = Pick<TraceProblem, "code" | "message">;
 
-function splitCsv(text: string): string[] {
-  return text.split(",").map((cell) => cell.trim().replace(/^"(.*)"$/, "$1"));
-}
-
-function csvRow(text: string, header: readonly string[]): Result<Row, RowProblem> {
-  const cells = splitCsv(text);
-  if (cells.length < header.length) {
-    return err({ code: "TRACE_COLUMNS", message: `${cells.length} columns where the header names ${header.length}` });
+function csvRow(text: string, { names, separator }: Header): Result<Row, RowProblem> {
+  const cells = splitCsv(text, separator);
+  const beyond = cells.slice(names.length).some((cell) => cell !== "");
+  if (cells.length < names.length || beyond) {
+    return err({ code: "TRACE_COLUMNS", message: `${cells.length} columns where the header names ${names.length}` });
   }
-  return ok(new Map(header.map((name, index) => [name, cells[index]])));
+  return ok(new Map(names.map((name, index) => [name, cells[index]])));
 }
 
 function jsonRow(text: string): Result<Row, RowProblem> {
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value !== "object" || value === null) return err({ code: "TRACE_JSON", message: "not a JSON object" });
-    return ok(new Map(Object.entries(value).map(([key, item]) => [key.toLowerCase(), item])));
+    return ok(new Map(Object.entries(value).map(([key, item]) => [columnName(key), item])));
   } catch {
     return err({ code: "TRACE_JSON", message: `not JSON: ${text.slice(0, 60)}` });
   }
@@ -157,8 +181,11 @@ function readArrival(value: unknown, unit: ArrivalUnit): number | undefined {
   if (value === "" || (typeof value !== "string" && typeof value !== "number")) return undefined;
   const time = Number(value);
   if (!Number.isFinite(time)) return undefined;
-  return unit === "millis" ? time / 1000 : time;
+  return time / PER_SECOND[unit];
 }
+
+/** No answer: BurstGPT marks failed requests so. */
+const isZero = (value: unknown): boolean => value === 0 || (typeof value === "string" && value !== "" && Number(value) === 0);
 
 function readCount(value: unknown): number | undefined {
   if (value === "" || (typeof value !== "string" && typeof value !== "number")) return undefined;

@@ -10,7 +10,7 @@ export interface Trace {
   readonly outputTokens: number;
   /** Bad rows left out on request (`--skip-bad`). */
   readonly skipped: number;
-  /** Rows the source itself marks as failed requests (BurstGPT: 0 response tokens). */
+  /** Rows without an answer, left out: requests that failed at the source (0 output tokens). */
   readonly failedAtSource: number;
   /** Spacing of coarse timestamps in seconds; 0 when arrivals are finely resolved. */
   readonly grid: number;
@@ -34,4 +34,12 @@ export function assembleTrace(
     failedAtSource: facts.failedAtSource ?? 0,
     grid: facts.grid ?? 0,
   };
+}
+
+/** What was left out of a trace, in words: nothing is dropped in silence. */
+export function leftOut({ skipped, failedAtSource }: Pick<Trace, "skipped" | "failedAtSource">): string[] {
+  return [
+    ...(skipped > 0 ? [`${skipped} bad rows were left out`] : []),
+    ...(failedAtSource > 0 ? [`${failedAtSource} rows with 0 output tokens were left out: failed at the source`] : []),
+  ];
 }

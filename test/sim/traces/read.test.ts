@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readTrace } from "../../../sim/traces/read.ts";
+import { leftOut } from "../../../sim/traces/trace.types.ts";
 
 let folder = "";
 beforeAll(async () => {
@@ -66,6 +67,17 @@ describe("trace formats", () => {
     ["quoted, other order, more columns", '"output_tokens","user","input_tokens","arrival"\n3,a,617,0.5\n2,b,10,1\n'],
     ["vidur", "arrived_at,num_prefill_tokens,num_decode_tokens\n0.5,617,3\n1,10,2\n"],
     ["byte order mark and blank lines", "\uFEFFt_s,isl,osl\n\n0.5,617,3\n\n1,10,2\n\n"],
+    ["semicolons", "t_s;isl;osl\n0.5;617;3\n1;10;2\n"],
+    ["tabs and spelled-out names", "Arrival Time\tInput Tokens\tOutput-Tokens\n0.5\t617\t3\n1\t10\t2\n"],
+    ["commas within quotes, and a trailing one", 'prompt,t_s,isl,osl\n"a, 7 ""b""",0.5,617,3,\nc,1,10,2\n'],
+    ["scientific notation", "t_s,isl,osl\n5e-1,6.17e2,3.0\n1e0,1e1,2\n"],
+    ["dates", "timestamp,isl,osl\n2024-05-10T00:00:00.5Z,617,3\n2024-05-10T02:00:01+02:00,10,2\n"],
+    ["milliseconds since 1970", "timestamp,isl,osl\n1715299200500,617,3\n1715299201000,10,2\n"],
+    ["microseconds since 1970", "timestamp,isl,osl\n1715299200500000,617,3\n1715299201000000,10,2\n"],
+    [
+      "nanoseconds since 1970",
+      '{"arrival_time":1715299200500000000,"isl":617,"osl":3}\n{"arrival_time":1715299201000000000,"isl":10,"osl":2}\n',
+    ],
     ["json lines", '{"t_s":0.5,"isl":617,"osl":3}\n{"t_s":1,"isl":10,"osl":2}\n'],
   ])("reads plain rows: %s", async (name, content) => {
     const trace = await readTrace(await file(`${name.replaceAll(/\W/g, "-")}.txt`, content));
@@ -99,6 +111,13 @@ describe("bad traces", () => {
     expect(trace.ok && [trace.value.requests.length, trace.value.skipped]).toEqual([2, 4]);
   });
 
+  it("rows without an answer are left out and told, in any format", async () => {
+    const trace = await readTrace(await file("unanswered.csv", "t_s,isl,osl\n0,5,0\n1,5,5\n2,5,0\n"));
+    if (!trace.ok) throw new Error(trace.error.join());
+    expect([trace.value.requests.length, trace.value.failedAtSource]).toEqual([1, 2]);
+    expect(leftOut(trace.value)).toEqual(["2 rows with 0 output tokens were left out: failed at the source"]);
+  });
+
   it("list twenty problems and count the rest", async () => {
     const path = await file("many.csv", `t_s,isl,osl\n${"x,1,1\n".repeat(500)}`);
     const trace = await readTrace(path);
@@ -118,7 +137,16 @@ describe("bad traces", () => {
       "TIMESTAMP,ContextTokens,GeneratedTokens\nyesterday,1,1\n",
       ':2: TRACE_VALUE timestamp is "yesterday"; want a date and time',
     ],
-    ["empty.csv", "", ":0: TRACE_EMPTY no requests in the file"],
+    ["array.json", '[{"t_s":1,"isl":3,"osl":4}]', ":1: TRACE_HEADER a JSON array; write one object per line"],
+    ["unnamed-gzip.csv", gzipSync("t_s,isl,osl\n1,2,3\n"), ":1: TRACE_HEADER not UTF-8 text"],
+    ["utf16.csv", Buffer.from("t_s,isl,osl\n1,2,3\n", "utf16le"), ":1: TRACE_HEADER not UTF-8 text"],
+    ["wide.csv", "t_s,isl,osl\n1,1,234,5\n", ":2: TRACE_COLUMNS 4 columns where the header names 3"],
+    [
+      "relative-ms.csv",
+      "timestamp,isl,osl\n0,2,3\n86400000,2,3\n",
+      ":3: TRACE_RANGE the arrivals span 1000 days; if timestamp counts milliseconds",
+    ],
+    ["empty.csv", "", ":1: TRACE_EMPTY no requests in the file"],
     ["only-header.csv", "t_s,isl,osl\n", ":1: TRACE_EMPTY no requests in the file"],
     ["damaged.csv.gz", "not gzip", ": TRACE_READ damaged gzip"],
     ["cut.csv.gz", gzipSync("t_s,isl,osl\n1,2,3\n").subarray(0, 25), ": TRACE_READ damaged gzip"],
