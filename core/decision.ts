@@ -51,6 +51,7 @@ export const REASON_CODES = [
   "insufficient-evidence",
   "partial-evidence",
   // guardrails, in their order
+  "objective-missed",
   "panic-start",
   "min-replicas",
   "max-replicas",

@@ -2,10 +2,12 @@ import type { Decision, Reason } from "../../core/decision.ts";
 import type { Observation } from "../../core/observation.ts";
 import type { PolicySpec } from "../policy/schema.ts";
 import type { Assessed } from "./evidence.ts";
+import type { Demand } from "./demand.ts";
 import { recommendedLimits } from "./limits.ts";
 import { predict, type Plan, type Situation } from "./predict.ts";
 import { ms, type Proposal } from "./propose.ts";
 import { neighbours, type Bounds } from "./search.ts";
+import { transferWait } from "./transfer-bound.ts";
 
 /** All that a decision is told from. */
 export interface Composed {
@@ -16,6 +18,8 @@ export interface Composed {
   readonly proposal: Proposal;
   readonly guarded: readonly Reason[];
   readonly situation: Situation;
+  /** The heaviest demand of the stabilization window. */
+  readonly worst: Demand;
   readonly bounds: Bounds;
   readonly evidence: Assessed;
 }
@@ -25,7 +29,9 @@ export function compose(c: Composed): Decision {
   const { plan, current, situation, spec } = c;
   // What users will see: without the headroom that sizing keeps free.
   const expected = predict(plan, { ...situation, headroom: 0 });
-  const limits = recommendedLimits(c, expected);
+  // What already waits for its KV comes before all that a plan would change.
+  const held = c.proposal.reasons.some((r) => r.code === "transfer-bound") ? transferWait(c.o) : 0;
+  const limits = recommendedLimits(c);
   const reasons: Reason[] = [...c.proposal.reasons, ...c.guarded, ...limits.reasons];
   if (c.evidence.level === "partial") reasons.push({ code: "partial-evidence", text: c.evidence.gaps.join("; ") });
   const changed = plan.prefill !== current.prefill || plan.decode !== current.decode;
@@ -52,7 +58,7 @@ export function compose(c: Composed): Decision {
         ? [{ from: shrinking, to: growing, replicas: Math.min(current[shrinking] - plan[shrinking], plan[growing] - current[growing]) }]
         : [],
     predicted: {
-      ...(finite(expected.ttft) ? { ttft: expected.ttft } : {}),
+      ...(finite(expected.ttft) ? { ttft: expected.ttft + held } : {}),
       ...(finite(expected.itl) ? { itl: expected.itl } : {}),
     },
     reasons,

@@ -11,6 +11,7 @@ import type { Policy, PolicySpec } from "../policy/schema.ts";
 import { compose, hold } from "./compose.ts";
 import { easeOf } from "./caution.ts";
 import type { Controller, StageProbe } from "./controller.types.ts";
+import { countMisses, missing, noMisses } from "./delivered.ts";
 import { forecast, resumeForecasts, startForecasts, worst, type Demand } from "./demand.ts";
 import { assess, paid, type Assessed } from "./evidence.ts";
 import { guard, type GuardContext } from "./guards.ts";
@@ -38,6 +39,7 @@ export const fulcrum: Controller<FulcrumState> = {
     learned: startLearning(policy.spec),
     trim: { prefill: fullTrim, decode: fullTrim },
     errorBudgets: { prefill: unknownBudget, decode: unknownBudget },
+    misses: noMisses,
     forecasts: startForecasts,
     window: [],
     changes: {
@@ -128,6 +130,7 @@ function decide(
     return { state: { ...state, window }, decision: hold(o, current, { code: "budget", text }) };
   }
   const here = weigh(current, bounds, proposal.targets, situation).prediction;
+  const misses = countMisses(state.misses, o, proposal.targets, spec);
   const context: GuardContext = {
     at: o.at,
     spec,
@@ -138,6 +141,7 @@ function decide(
     gpus: bounds.gpus,
     conversion: proposal.conversion,
     floors: scheduledFloors(spec.schedule, o.at),
+    missing: missing(misses),
     modelError: modelErrors(state.learned),
     nearEnough: nearEnough(here, proposal.targets, o, spec),
   };
@@ -145,9 +149,20 @@ function decide(
   const paused = spec.mode === "paused";
   const plan = paused ? current : guarded.plan;
   const insight = insightOf(state, situation, here, spec);
-  const decision = compose({ o, spec, plan, current, proposal, guarded: guarded.reasons, situation, bounds, evidence: now.evidence });
+  const decision = compose({
+    o,
+    spec,
+    plan,
+    current,
+    proposal,
+    guarded: guarded.reasons,
+    situation,
+    worst: heaviest,
+    bounds,
+    evidence: now.evidence,
+  });
   const promised = { prefill: here.ttft <= proposal.targets.ttft, decode: here.itl <= proposal.targets.itl };
-  return { state: { ...state, window, insight, promised }, decision };
+  return { state: { ...state, window, insight, promised, misses }, decision };
 }
 
 function boundsOf(spec: PolicySpec, state: FulcrumState, at: number, current: Plan): Bounds {

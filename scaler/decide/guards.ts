@@ -36,6 +36,8 @@ export interface GuardContext {
   readonly floors: { readonly prefill: number; readonly decode: number };
   /** Rolling relative error of each pool's latency model. */
   readonly modelError: Readonly<Record<Role, number>>;
+  /** Whether the last intervals delivered less than the objective, by pool (TTFT is prefill's, ITL decode's). */
+  readonly missing: Readonly<Record<Role, boolean>>;
   /** Predicted and delivered latency are close enough to the targets to leave the pools alone. */
   readonly nearEnough: boolean;
 }
@@ -89,12 +91,22 @@ const modelMismatch: Guard = (plan, c) => {
   return { plan: next, reasons };
 };
 
+/** The model may call a pool spare; what users get says it is not. A trade under the budget is weighed as a whole and may take from it. */
+const objectiveMissed = perPool("objective-missed", (role, wanted, c) => ({
+  replicas: c.missing[role] && !c.conversion ? Math.max(wanted, c.current[role]) : wanted,
+  why: `delivered ${role === "prefill" ? "TTFT" : "ITL"} misses its objective, so nothing is spare`,
+}));
+
+const SEEN_FOR_TRADE = 60;
+
 const panicStart = perPool("panic-start", (role, wanted, c) => {
   const { seen } = c;
   const window = c.spec.behavior.scaleDown.stabilization;
+  // A trade under a full budget answers a shortage that is there: it needs to be seen for a while, not for a whole window.
+  const enough = c.conversion ? Math.min(window, SEEN_FOR_TRADE) : window;
   return {
-    replicas: seen < window ? Math.max(wanted, c.current[role]) : wanted,
-    why: `nothing scales down before a full window was seen (${seen.toFixed(0)} of ${window} s)`,
+    replicas: seen < enough ? Math.max(wanted, c.current[role]) : wanted,
+    why: `nothing scales down before a full window was seen (${seen.toFixed(0)} of ${enough} s)`,
   };
 });
 
@@ -203,6 +215,7 @@ const wholeTrade: Guard = (plan, c) => {
 const ORDER: readonly Guard[] = [
   partialEvidence,
   modelMismatch,
+  objectiveMissed,
   panicStart,
   scheduled,
   minimum,

@@ -36,7 +36,7 @@ export interface Prediction {
 
 /** Predicted latency quantiles of a plan: queue wait + prefill + KV transfer + decode admission + first step. */
 export function predict(plan: Plan, s: Situation): Prediction {
-  const decode = predictDecode(plan.decode, s);
+  const decode = predictDecode(plan.decode, s, drained(plan.prefill, s));
   const prefill = predictPrefill(plan.prefill, s);
   const step = Number.isFinite(decode.itl) ? decode.itl : 0;
   const fixed = s.models.transfer + step;
@@ -78,10 +78,25 @@ function predictPrefill(replicas: number, s: Situation): { ttft: number; rho: nu
   return { ttft: Math.max(long + wait.mean, one + wait.tail), rho, floor: long };
 }
 
-function predictDecode(replicas: number, s: Situation): { itl: number; rho: number; admission: number; batch: number } {
+/** Decode takes in what a worked-off queue hands it over this many times the time prefill is given for it: replicas for less would serve one rush. */
+const ABSORBED = 8;
+
+/**
+ * Answer tokens per second that a backlog brings to decode while this many prefill replicas work it off: a queue before prefill is
+ * decode's demand of the next minutes, at the rate at which prefill can hand it over.
+ */
+function drained(replicas: number, s: Situation): number {
+  const { demand, backlog } = s;
+  if (!(backlog.tokens > 0 && demand.lengths.uncached > 0)) return 0;
+  const spare = Math.max(0, replicas * prefillVelocity(s) * s.trim.prefill - demand.prefillTokens);
+  const rate = Math.min(backlog.tokens / (ABSORBED * backlog.within), spare);
+  return (rate / demand.lengths.uncached) * (demand.lengths.osl ?? 0);
+}
+
+function predictDecode(replicas: number, s: Situation, handedOver: number): { itl: number; rho: number; admission: number; batch: number } {
   const m = s.models.decode;
   const context = Math.max(s.demand.lengths.context, 1);
-  const offered = s.demand.decodeTokens + s.backlog.decodeTokens / s.backlog.within;
+  const offered = s.demand.decodeTokens + handedOver + s.backlog.decodeTokens / s.backlog.within;
   const perReplica = offered / Math.max(replicas, 1) / (s.trim.decode * (1 - s.headroom));
   const slope = m.d1 + m.d2 * context;
   // Fixed point of B = r·t(B): a replica makes B/t(B) tokens per second, at most 1/slope.

@@ -89,6 +89,12 @@ function move(role: "prefill" | "decode", i: ProposeInput, up: Found, low: Found
     return wanted;
   }
   if (wanted === now) return now;
+  // What prefill cannot work off now comes to decode as soon as it can: the demand seen lately says nothing about it.
+  if (role === "decode" && (up.plan.prefill > i.current.prefill || i.situation.backlog.tokens > 0)) {
+    const text = `decode could do with ${Math.max(kept, wanted)}, but what queues for prefill comes to decode next`;
+    reasons.push({ code: "stabilization", text, numbers: { ...numbers, keptReplicas: kept } });
+    return now;
+  }
   if (low.meets && kept < now) {
     const text = `${kept} ${role} replicas still meet the targets with ${(i.spare * 100).toFixed(0)} % to spare under the worst demand of the window`;
     reasons.push({ code: `${role}-spare`, text, numbers: { ...numbers, keptReplicas: kept } });

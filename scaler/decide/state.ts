@@ -3,6 +3,7 @@ import type { Learned } from "../learn/learn.ts";
 import type { ErrorBudget } from "../learn/error-budget.ts";
 import type { Trim } from "../learn/trim.ts";
 import type { Demand, Forecasts } from "./demand.ts";
+import type { Misses } from "./delivered.ts";
 import type { Changes } from "./guards.ts";
 import type { Plan } from "./predict.ts";
 import type { Prior } from "./controller.types.ts";
@@ -18,6 +19,8 @@ export interface FulcrumState {
   readonly trim: { readonly prefill: Trim; readonly decode: Trim };
   /** What has missed of each objective lately. */
   readonly errorBudgets: { readonly prefill: ErrorBudget; readonly decode: ErrorBudget };
+  /** Intervals in a row that delivered less than the objective. */
+  readonly misses: Misses;
   readonly forecasts: Forecasts;
   /** Demand of the scale-down stabilization window, oldest first. */
   readonly window: readonly { readonly at: number; readonly demand: Demand }[];

@@ -6,6 +6,7 @@ export const EVIDENCE_HOLDS = ["insufficient-evidence", "partial-evidence"] as c
 /** Reasons that keep pools as they are, apart from the demand they answer. */
 const HOLDING: ReadonlySet<ReasonCode> = new Set<ReasonCode>([
   ...EVIDENCE_HOLDS,
+  "objective-missed",
   "panic-start",
   "min-replicas",
   "max-replicas",

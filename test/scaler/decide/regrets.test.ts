@@ -23,6 +23,7 @@ function shrink(since: number, count: number): ReturnType<typeof guard> {
     conversion: false,
     floors: { prefill: 1, decode: 1 },
     modelError: { prefill: 0, decode: 0 },
+    missing: { prefill: false, decode: false },
     nearEnough: false,
   };
   return guard({ prefill: 2, decode: 2 }, context);
