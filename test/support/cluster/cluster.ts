@@ -2,13 +2,19 @@ import { ApiextensionsV1Api, CoreV1Api, CustomObjectsApi, KubeConfig } from "@ku
 import { BUILT_IN_GROUPS, KINDS } from "../kube-api/kinds.ts";
 import { startKubelet } from "../kube-api/kubelet.ts";
 import { startKubeApi, type KubeApiServer } from "../kube-api/server.ts";
+import { startFaultProxy, type Faults } from "./fault-proxy.ts";
+import { ownControlPlane } from "./own.ts";
 import { SHAPES, type Shape } from "./shapes.ts";
 
 /** A cluster to act on: the API server of the tests, or whatever KUBECONFIG leads to. */
 export interface Cluster {
   readonly kubeconfig: string;
-  /** Its controls; undefined = a real cluster, whose faults cannot be chosen. */
+  /** Undefined = a real cluster. */
   readonly fake: KubeApiServer | undefined;
+  /** Of the tests' own API server, or between whoever uses `kubeconfig` and a real one. */
+  readonly faults: Faults;
+  /** Makes the server forget what was, so that watches from before are answered 410; undefined = it is not ours to do. */
+  readonly forget: (() => Promise<void>) | undefined;
   readonly namespace: string;
   readonly core: CoreV1Api;
   readonly custom: CustomObjectsApi;
@@ -33,9 +39,10 @@ export async function openCluster(): Promise<Cluster> {
   const plain = KINDS.filter((k) => BUILT_IN_GROUPS.has(k.group));
   const fake = real === undefined ? await startKubeApi("secret", plain) : undefined;
   const kubelet = fake === undefined ? undefined : startKubelet(fake, { readyAfter: 20, endsAfter: 60 });
-  const kubeconfig = fake?.kubeconfig ?? real ?? "";
   const config = new KubeConfig();
-  config.loadFromFile(kubeconfig);
+  config.loadFromFile(fake?.kubeconfig ?? real ?? "");
+  const proxy = fake === undefined ? await startFaultProxy(config) : undefined;
+  const kubeconfig = fake?.kubeconfig ?? proxy?.kubeconfig ?? "";
   const [core, custom] = [config.makeApiClient(CoreV1Api), config.makeApiClient(CustomObjectsApi)];
   const definitions = config.makeApiClient(ApiextensionsV1Api);
   if (fake !== undefined || process.env["FULCRUM_TEST_CRDS"] === "install") await install(definitions, custom);
@@ -44,6 +51,7 @@ export async function openCluster(): Promise<Cluster> {
   await core.createNamespace({ body: { metadata: { name: namespace } } });
   const nameOf = ({ plural, apiVersion }: Shape): string => `${plural}.${apiVersion.split("/")[0] ?? ""}`;
   return {
+    ...{ faults: fake ?? proxy ?? fail(), forget: forgetting(fake) },
     ...{ kubeconfig, fake, namespace, core, custom, pace: fake === undefined ? 300 : 15 },
     missing(shape) {
       if (shape.builtIn === true) return undefined;
@@ -54,9 +62,25 @@ export async function openCluster(): Promise<Cluster> {
     async close() {
       await core.deleteNamespace({ name: namespace });
       kubelet?.stop();
+      proxy?.close();
       await fake?.close();
     },
   };
+}
+
+function forgetting(fake: KubeApiServer | undefined): Cluster["forget"] {
+  const own = ownControlPlane();
+  if (fake !== undefined) return async () => fake.store.compact();
+  if (own === undefined) return undefined;
+  return async () => {
+    await own.compact();
+    // What its own cache still tells is gone with it.
+    await own.restart();
+  };
+}
+
+function fail(): never {
+  throw new Error("a cluster is the tests' own or reached through the proxy");
 }
 
 async function definitionsOf(api: ApiextensionsV1Api) {

@@ -244,17 +244,17 @@ function route(kinds: readonly ServedKind[], path: string): Target | undefined {
     : { kind, resource: `${plural ?? ""}.${group}`, namespace, name: decodeURIComponent(name), subresource };
 }
 
-function verbOf(method: string, name: string, watch: boolean): string {
+export function verbOf(method: string, name: string, watch: boolean): string {
   if (method === "GET") return watch ? "watch" : name === "" ? "list" : "get";
   return { POST: "create", PUT: "update", PATCH: "patch", DELETE: "delete" }[method] ?? method;
 }
 
-function send(response: ServerResponse, answer: Answer): void {
+export function send(response: ServerResponse, answer: Answer): void {
   response.writeHead(answer.status, { "content-type": "application/json", ...answer.headers });
   response.end(JSON.stringify(answer.body));
 }
 
-const kubeconfigText = (server: string, token: string): string => `apiVersion: v1
+export const kubeconfigText = (server: string, token: string): string => `apiVersion: v1
 kind: Config
 current-context: fake
 contexts: [{ name: fake, context: { cluster: fake, user: fake, namespace: fulcrum } }]
