@@ -37,7 +37,8 @@ interface PoolObservation {
 
 export interface PrefillObservation extends PoolObservation {
   readonly running?: { readonly requests?: number; readonly tokens?: number };
-  readonly limits?: { readonly maxBatchedTokens?: number };
+  /** What the engines run with; `fixed`: they take no other limit now, though the policy would set one live. */
+  readonly limits?: { readonly maxBatchedTokens?: number; readonly fixed?: true };
   readonly interval?: {
     readonly seconds: number;
     readonly arrivals?: number;
@@ -57,7 +58,7 @@ export interface DecodeObservation extends PoolObservation {
   readonly kvUsage?: number;
   /** KV tokens one replica can hold, where the engine says. */
   readonly kvCapacityTokens?: number;
-  readonly limits?: { readonly maxNumSeqs?: number };
+  readonly limits?: { readonly maxNumSeqs?: number; readonly fixed?: true };
   readonly interval?: {
     readonly seconds: number;
     readonly finished?: number;

@@ -42,6 +42,11 @@ export const scalerSettingsSchema = z.object({
   kubeconfig: z.string().min(1).optional().describe("kubeconfig file for actuator kubernetes; default: the pod's service account"),
   lease: z.string().min(1).max(253).default("fulcrum-scaler").describe("Lease by which scalers on Kubernetes agree who acts"),
   leaseNamespace: z.string().min(1).max(63).optional().describe("namespace of the Lease; default: the scaler's own"),
+  engineKeyFile: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("file with the key that engines want for live limits (SGLang's --admin-api-key, else its --api-key); read at each use"),
   journal: z.string().min(1).optional().describe("directory of the decision journal; none = not kept"),
   journalMaxBytes: bytes.default(16 * 1024 * 1024).describe("size at which the journal begins a new file"),
   journalMaxFiles: z.coerce.number().int().min(1).max(10_000).default(16).describe("journal files kept"),

@@ -42,7 +42,7 @@ const prefill = z
   .object({
     ...pool,
     running: z.object({ requests: amount, tokens: amount }).optional(),
-    limits: z.object({ maxBatchedTokens: z.number().int().positive().optional() }).optional(),
+    limits: z.object({ maxBatchedTokens: z.number().int().positive().optional(), fixed: z.literal(true).optional() }).optional(),
     interval: z
       .object({
         seconds: z.number().positive().optional(),
@@ -63,7 +63,7 @@ const decode = z
     running: z.object({ requests: amount, kvTokens: amount }).optional(),
     kvUsage: usage,
     kvCapacityTokens: amount,
-    limits: z.object({ maxNumSeqs: z.number().int().positive().optional() }).optional(),
+    limits: z.object({ maxNumSeqs: z.number().int().positive().optional(), fixed: z.literal(true).optional() }).optional(),
     interval: z
       .object({
         seconds: z.number().positive().optional(),

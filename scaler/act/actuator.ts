@@ -41,7 +41,8 @@ export interface PoolFacts {
   readonly desired: number;
   /** Replicas asked for that found no GPU. */
   readonly unschedulable: number;
-  readonly limits: { readonly maxBatchedTokens?: number; readonly maxNumSeqs?: number };
+  /** What the engines run with, where it is known; `fixed`: the policy would set limits live, and they do not take them. */
+  readonly limits: { readonly maxBatchedTokens?: number; readonly maxNumSeqs?: number; readonly fixed?: true };
   readonly replicas: readonly ReplicaFacts[];
 }
 

@@ -44,7 +44,7 @@ export async function livePool(sources: Sources, policy: Policy, role: Role, sig
   const pods = await sources.podWatch.pods(namespace, selector, signal);
   if (!pods.ok) return err(`${role} target: ${pods.error}`);
   const { replicas, unschedulable, troubles } = podFacts(pods.value, sources.clock());
-  // What an engine is and which limits it runs with, its own pages say; the cluster does not.
+  // What an engine is, its own pages say; which limits it runs with, its arguments (limits/apply.ts) or its page.
   const facts = { name, model: undefined, engine: undefined, desired, unschedulable, limits: {}, replicas };
   return ok({ target: target.value, count: count.value, facts, troubles, pods: pods.value });
 }

@@ -14,6 +14,7 @@ import type { Action, ActResult, Actuator, ClusterFacts, PodHealths } from "./ac
 import { createChooser } from "./choose.ts";
 import { createFollower } from "./follow.ts";
 import { createLimits } from "./limits/apply.ts";
+import { readEngineKey } from "./limits/engine-key.ts";
 import { livePool, type LivePool, type Role } from "./kube-facts.ts";
 import { orderWrites } from "./order.ts";
 import { movedOn, notActing } from "./validate.ts";
@@ -25,6 +26,8 @@ export interface KubeScaleDeps {
   /** Seconds since 1970. */
   readonly clock: () => number;
   readonly log: Log;
+  /** File of the key that engines want for live limits. */
+  readonly engineKeyFile?: string | undefined;
 }
 
 interface Live {
@@ -43,14 +46,19 @@ interface Half {
 const HALF_LIFE = 900;
 
 /** Scales everything with a scale subresource, found through discovery: a policy's targets are named, not known. */
-export function createKubeActuator({ api, leadership, clock, log }: KubeScaleDeps): Actuator & { stop(): void } {
+export function createKubeActuator({ api, leadership, clock, log, engineKeyFile }: KubeScaleDeps): Actuator & { stop(): void } {
   const podWatch = createPodWatch(api, clock, log);
   const sources = { api, discovery: createDiscovery(api, clock), podWatch, clock };
   const halves = new Map<string, Half>();
   const latest = new Map<string, Live>();
   const follower = createFollower(log);
   const chooser = createChooser(api, leadership, log);
-  const limits = createLimits({ api, leadership, clock });
+  const limits = createLimits({
+    api,
+    leadership,
+    clock,
+    engineKey: engineKeyFile === undefined ? undefined : () => readEngineKey(engineKeyFile),
+  });
 
   async function look(policy: Policy, signal: AbortSignal): Promise<Result<Live, string>> {
     const [prefill, decode] = await Promise.all([
@@ -156,7 +164,12 @@ export function createKubeActuator({ api, leadership, clock, log }: KubeScaleDep
       const live = await look(policy, signal);
       if (!live.ok) return live;
       latest.set(nameOf(policy), live.value);
-      const seen = follower.look(policy, nameOf(policy), live.value, clock());
+      const followed = follower.look(policy, nameOf(policy), live.value, clock());
+      const seen = {
+        ...followed,
+        prefill: { ...followed.prefill, limits: limits.inForce(policy, "prefill", live.value.prefill) },
+        decode: { ...followed.decode, limits: limits.inForce(policy, "decode", live.value.decode) },
+      };
       const problem = drainProblem(live.value.prefill.pods);
       return ok(problem === undefined ? seen : { ...seen, warnings: [problem] });
     },

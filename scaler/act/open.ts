@@ -19,8 +19,8 @@ export async function openActuator(
   if (actuator === "kubernetes") {
     // The client library is large: who scales no cluster does not load it.
     const { startKubernetes } = await import("../kube/start.ts");
-    const { kubeconfig, lease, leaseNamespace, policyObjects } = settings;
-    return startKubernetes({ kubeconfig, lease, leaseNamespace, policyObjects }, onStanding, log);
+    const { kubeconfig, lease, leaseNamespace, policyObjects, engineKeyFile } = settings;
+    return startKubernetes({ kubeconfig, lease, leaseNamespace, policyObjects, engineKeyFile }, onStanding, log);
   }
   if (actuator === "fleet") {
     if (fleetUrl === undefined) return { ok: false, error: "actuator fleet needs fleetUrl (FULCRUM_FLEET_URL)" };

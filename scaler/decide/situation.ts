@@ -59,11 +59,14 @@ function limitsInForce(m: Situation["models"], demand: Demand, o: Observation, s
     maxBatchedTokens: prefillBudget(m.prefill, 0.8, prefill.batch.maxBatchedTokens),
     maxNumSeqs: Math.min(Math.max(Math.floor(best), decode.batch.maxNumSeqs.min), decode.batch.maxNumSeqs.max),
   };
-  // A limit that we only recommend is not in force: predict with the engine's own.
+  const [prefillNow, decodeNow] = [o.pools.prefill?.limits, o.pools.decode?.limits];
+  const sets = (apply: string, fixed: true | undefined): boolean => apply === "live" && fixed !== true;
+  // A limit that we only recommend, or that the engines refuse, is not in force: predict with the engine's own.
   return {
-    maxBatchedTokens:
-      prefill.batch.apply === "live" ? wanted.maxBatchedTokens : (o.pools.prefill?.limits?.maxBatchedTokens ?? wanted.maxBatchedTokens),
-    maxNumSeqs: decode.batch.apply === "live" ? wanted.maxNumSeqs : (o.pools.decode?.limits?.maxNumSeqs ?? wanted.maxNumSeqs),
+    maxBatchedTokens: sets(prefill.batch.apply, prefillNow?.fixed)
+      ? wanted.maxBatchedTokens
+      : (prefillNow?.maxBatchedTokens ?? wanted.maxBatchedTokens),
+    maxNumSeqs: sets(decode.batch.apply, decodeNow?.fixed) ? wanted.maxNumSeqs : (decodeNow?.maxNumSeqs ?? wanted.maxNumSeqs),
   };
 }
 

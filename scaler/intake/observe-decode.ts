@@ -29,7 +29,7 @@ export function observeDecode({ gauges, facts, interval, frontend, itlTarget }: 
     kvUsage: usage,
     kvCapacityTokens: capacity,
     evidence: gauges.evidence,
-    limits: presentOrNone({ maxNumSeqs: facts?.limits.maxNumSeqs ?? gauges.mean("maxNumSeqs") }),
+    limits: presentOrNone({ maxNumSeqs: facts?.limits.maxNumSeqs ?? gauges.mean("maxNumSeqs"), fixed: facts?.limits.fixed }),
     interval: interval === undefined ? undefined : figures(interval, frontend, itlTarget),
   });
 }

@@ -36,7 +36,10 @@ export function observePrefill(input: PrefillInput): { readonly observation: Pre
     queue: presentOrNone({ requests: waiting }),
     running: presentOrNone({ requests: running }),
     evidence: gauges.evidence,
-    limits: presentOrNone({ maxBatchedTokens: facts?.limits.maxBatchedTokens ?? gauges.mean("maxBatchedTokens") }),
+    limits: presentOrNone({
+      maxBatchedTokens: facts?.limits.maxBatchedTokens ?? gauges.mean("maxBatchedTokens"),
+      fixed: facts?.limits.fixed,
+    }),
     interval: interval === undefined ? undefined : figures(interval, flow, input.ttft),
   });
   // Without an interval nothing departed that we know of, so the old balance stands.

@@ -42,6 +42,7 @@ export interface KubeSettings {
   readonly lease: string;
   readonly leaseNamespace: string | undefined;
   readonly policyObjects: "none" | "own" | "all";
+  readonly engineKeyFile?: string | undefined;
 }
 
 /** Where the lease is when neither settings nor context name a namespace: where deploy/ puts the scaler. */
@@ -62,7 +63,7 @@ export function startKubernetes(settings: KubeSettings, onStanding: (standing: S
     onChange: onStanding,
     log,
   });
-  const actuator = createKubeActuator({ api, leadership, clock, log });
+  const actuator = createKubeActuator({ api, leadership, clock, log, engineKeyFile: settings.engineKeyFile });
   const policies: ClusterPolicies = {
     watch: (onChange) =>
       watchPolicyObjects({ api, namespace: settings.policyObjects === "own" ? namespace : undefined, clock, log }, onChange),

@@ -60,6 +60,7 @@ const ALL = [
   "grafana",
   "ha",
   "keda",
+  "live-limits",
   "nvml",
   "page-tokens",
   "pod-resources",
@@ -284,6 +285,35 @@ describe.skipIf(kubectl === undefined)(`deploy/components ${needs("kubectl")}`, 
     expect(services.spec.endpoints[0]?.honorLabels).toBe(true);
     const rules = parse(readFileSync(join(root, "alerts", "fulcrum.rules.yaml"), "utf8")) as unknown;
     expect(named(m, "PrometheusRule", "fulcrum")?.["spec"]).toEqual(rules);
+  });
+
+  it("live-limits opens one way, from the scaler to SGLang's port in namespaces that say so, and brings a key that may be missing", () => {
+    const m = withComponents("live-limits");
+    const before = withComponents();
+    const policies = m.all.filter((o) => o.kind === "NetworkPolicy");
+    const added = policies.filter((o) => named(before, "NetworkPolicy", o.metadata.name) === undefined);
+    expect(added.map((o) => o["spec"])).toEqual([
+      {
+        podSelector: { matchLabels: { "app.kubernetes.io/name": "fulcrum-scaler" } },
+        policyTypes: ["Egress"],
+        egress: [
+          {
+            to: [{ namespaceSelector: { matchLabels: { "fulcrum.dev/live-limits": "true" } } }],
+            // The port of the example's engines, and their default.
+            ports: [{ port: 30_000, protocol: "TCP" }],
+          },
+        ],
+      },
+    ]);
+    const engines = readFileSync(join(root, "deploy/examples/sglang/engines.yaml"), "utf8");
+    expect(engines).toContain("containerPort: 30000");
+    for (const policy of before.all.filter((o) => o.kind === "NetworkPolicy")) expect(policies).toContainEqual(policy);
+    const scaler = workload(m, "Deployment");
+    const file = env(scaler, "FULCRUM_ENGINE_KEY_FILE") ?? "";
+    const mount = container(scaler).volumeMounts.find((v) => file === `${v.mountPath}/key`);
+    const volume = spec(scaler).volumes.find((v) => v.name === mount?.name);
+    expect(volume).toMatchObject({ secret: { secretName: "fulcrum-engine-key", optional: true } });
+    expect(m.roles).toEqual(before.roles);
   });
 
   it("network policies name ports that their pods open", () => {

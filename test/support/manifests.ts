@@ -72,7 +72,13 @@ const podSpec = z.object({
       z.looseObject({
         name: z.string(),
         configMap: z.object({ name: z.string(), optional: z.boolean().optional() }).optional(),
-        secret: z.object({ secretName: z.string(), items: z.array(z.object({ key: z.string(), path: z.string() })).optional() }).optional(),
+        secret: z
+          .object({
+            secretName: z.string(),
+            optional: z.boolean().optional(),
+            items: z.array(z.object({ key: z.string(), path: z.string() })).optional(),
+          })
+          .optional(),
       }),
     )
     .default([]),

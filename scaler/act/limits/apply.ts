@@ -3,7 +3,7 @@ import type { Decision } from "../../../core/decision.ts";
 import type { KubeApi } from "../../kube/api.ts";
 import type { Leadership } from "../../kube/lease.ts";
 import type { Policy } from "../../policy/schema.ts";
-import type { Action } from "../actuator.ts";
+import type { Action, PoolFacts } from "../actuator.ts";
 import type { LivePool, Role } from "../kube-facts.ts";
 import { isWorthIt, waits } from "./budget.ts";
 import { findEngine } from "./engine-args.ts";
@@ -15,6 +15,8 @@ type Pools = Readonly<Record<Role, LivePool>>;
 /** Brings batch limits to what was decided, by the means that the policy allows. */
 export interface Limits {
   apply(policy: Policy, decision: Decision, pools: Pools, signal: AbortSignal): Promise<LimitResult>;
+  /** What a pool's engines run with, as far as arguments and answers tell, and whether they take what the policy would set live. */
+  inForce(policy: Policy, role: Role, pool: LivePool): PoolFacts["limits"];
   forget(): void;
 }
 
@@ -29,6 +31,8 @@ export interface LimitDeps {
   readonly leadership: Pick<Leadership, "fence">;
   /** Seconds since 1970. */
   readonly clock: () => number;
+  /** The key that engines want, read anew; undefined = none is set. */
+  readonly engineKey?: (() => Promise<Result<string | undefined, string>>) | undefined;
 }
 
 const ROLES = ["prefill", "decode"] as const;
@@ -42,9 +46,11 @@ interface Wanted {
   readonly rolled: boolean;
 }
 
-export function createLimits({ api, leadership, clock }: LimitDeps): Limits {
+export function createLimits({ api, leadership, clock, engineKey }: LimitDeps): Limits {
   /** By policy, role and pod: a pod that is new has the engine's own limit again. */
   const told = new Map<string, ReadonlyMap<string, number>>();
+  /** By policy and role: the last live limit was not taken by every engine. */
+  const refusedLive = new Set<string>();
 
   async function live(
     name: string,
@@ -68,9 +74,11 @@ export function createLimits({ api, leadership, clock }: LimitDeps): Limits {
       return [{ pod: metadata.name, url: `http://${host}:${port}` }];
     });
     if (engines.length === 0) return ok([]);
+    const secret = (await engineKey?.()) ?? ok(undefined);
+    if (!secret.ok) return secret;
     const led = await leadership.fence(signal);
     if (!led.ok) return led;
-    const done = await setLive(engines, knob.live, to, signal);
+    const done = await setLive(engines, { name: knob.live, value: to, key: secret.value }, signal);
     const known = new Map([...before].filter(([pod]) => ready.has(pod)));
     for (const pod of done.told) known.set(pod, to);
     told.set(key, known);
@@ -102,7 +110,12 @@ export function createLimits({ api, leadership, clock }: LimitDeps): Limits {
 
   async function bring(wanted: Wanted, pools: Pools, signal: AbortSignal): Promise<Result<readonly Action[], string>> {
     const { name, role, to } = wanted;
-    if (wanted.apply === "live") return live(name, role, pools[role], to, signal);
+    if (wanted.apply === "live") {
+      const done = await live(name, role, pools[role], to, signal);
+      if (done.ok) refusedLive.delete(`${name}/${role}`);
+      else refusedLive.add(`${name}/${role}`);
+      return done;
+    }
     // Restarting both pools at once would leave neither whole.
     return wanted.rolled ? err("to be rolled out: the other pool goes first") : rollout(role, pools, to, signal);
   }
@@ -112,7 +125,7 @@ export function createLimits({ api, leadership, clock }: LimitDeps): Limits {
       const actions: Action[] = [];
       const refused: string[] = [];
       let rolled = false;
-      const name = `${policy.metadata.namespace}/${policy.metadata.name}`;
+      const name = nameOf(policy);
       for (const role of ROLES) {
         const { apply } = policy.spec.pools[role].batch;
         const to = wantedLimit(decision, role);
@@ -124,9 +137,34 @@ export function createLimits({ api, leadership, clock }: LimitDeps): Limits {
       }
       return { actions, refused };
     },
-    forget: () => told.clear(),
+    inForce(policy, role, { facts, pods }) {
+      const key = `${nameOf(policy)}/${role}`;
+      const ready = new Set(facts.replicas.filter((r) => r.phase === "ready").map((r) => r.pod));
+      const known = told.get(key);
+      let takesLive = !refusedLive.has(key);
+      const values = pods
+        .filter(({ metadata }) => ready.has(metadata.name))
+        .map(({ metadata, spec }) => {
+          const engine = findEngine(spec.containers, role);
+          takesLive &&= engine.ok && engine.value.knob.live !== undefined;
+          return known?.get(metadata.name) ?? (engine.ok ? engine.value.value : undefined);
+        });
+      const [value = 0] = values;
+      // Between two limits there is none that all run with; SGLang's -1 is none at all.
+      const common = value > 0 && values.every((one) => one === value) ? value : undefined;
+      return {
+        ...(common === undefined ? {} : role === "prefill" ? { maxBatchedTokens: common } : { maxNumSeqs: common }),
+        ...(policy.spec.pools[role].batch.apply === "live" && !takesLive ? { fixed: true } : {}),
+      };
+    },
+    forget() {
+      told.clear();
+      refusedLive.clear();
+    },
   };
 }
+
+const nameOf = ({ metadata }: Policy): string => `${metadata.namespace}/${metadata.name}`;
 
 const wantedLimit = ({ pools }: Decision, role: Role): number | undefined =>
   role === "prefill" ? pools.prefill.limits?.maxBatchedTokens : pools.decode.limits?.maxNumSeqs;

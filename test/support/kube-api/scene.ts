@@ -64,10 +64,10 @@ const leading: KubeScaleDeps["leadership"] = {
   fence: async () => ({ ok: true, value: undefined }),
 };
 
-export function openScene(server: KubeApiServer, policy: Policy, leadership = leading): Scene {
+export function openScene(server: KubeApiServer, policy: Policy, leadership = leading, engineKeyFile?: string): Scene {
   const log = listLog();
   const { signal } = new AbortController();
-  const actuator = createKubeActuator({ api: apiOf(server), leadership, clock: () => Date.now() / 1000, log });
+  const actuator = createKubeActuator({ api: apiOf(server), leadership, clock: () => Date.now() / 1000, log, engineKeyFile });
   const facts = async (): Promise<ClusterFacts> => {
     const found = await actuator.facts(policy, signal);
     if (!found.ok) throw new Error(found.error);

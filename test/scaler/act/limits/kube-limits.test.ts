@@ -1,5 +1,8 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { ActResult } from "../../../../scaler/act/actuator.ts";
 import { decide, openScene, policyFor, type Scene } from "../../../support/kube-api/scene.ts";
@@ -13,18 +16,24 @@ let scene: Scene;
 let engines: Server;
 const asked: unknown[] = [];
 let answer = 200;
+/** What an engine with SGLang's admin key wants to see; undefined = it has none. */
+let wantedKey: string | undefined;
+let keyFile: string | undefined;
 const { signal } = new AbortController();
 
 beforeEach(async () => {
   server = await startKubeApi();
   asked.length = 0;
   answer = 200;
+  wantedKey = keyFile = undefined;
   engines = createServer((request, response) => {
     let body = "";
     request.on("data", (chunk: Buffer) => (body += chunk.toString()));
     request.on("end", () => {
       asked.push([request.method, request.url, JSON.parse(body)]);
-      response.writeHead(answer).end(answer === 200 ? `{"updated":true}` : "unauthorized");
+      const known = wantedKey === undefined || request.headers.authorization === `Bearer ${wantedKey}`;
+      const status = known ? answer : 401;
+      response.writeHead(status).end(status === 200 ? `{"updated":true}` : "unauthorized");
     });
   });
   await new Promise<void>((resolve) => engines.listen(0, "127.0.0.1", resolve));
@@ -54,16 +63,11 @@ function open(
     }));
   const policy = policyFor(...(workloads as [Workload, Workload]), 8);
   const { prefill, decode } = policy.spec.pools;
-  scene = openScene(server, {
-    ...policy,
-    spec: {
-      ...policy.spec,
-      pools: {
-        prefill: { ...prefill, batch: { ...prefill.batch, apply: apply.prefill ?? "recommend" } },
-        decode: { ...decode, batch: { ...decode.batch, apply: apply.decode ?? "recommend" } },
-      },
-    },
-  });
+  const pools = {
+    prefill: { ...prefill, batch: { ...prefill.batch, apply: apply.prefill ?? "recommend" } },
+    decode: { ...decode, batch: { ...decode.batch, apply: apply.decode ?? "recommend" } },
+  };
+  scene = openScene(server, { ...policy, spec: { ...policy.spec, pools } }, undefined, keyFile);
 }
 const limit = async (maxBatchedTokens: number, maxNumSeqs: number): Promise<ActResult> => {
   const { pools, ...rest } = decide(1, 1);
@@ -102,9 +106,53 @@ describe("live", () => {
     answer = 401;
     const done = await limit(4096, 96);
     expect(done).toMatchObject({ outcome: "held", actions: [] });
-    expect(done.error).toBe("decode pool d: batch limit 96 is not applied: engine of pod d-0 answered 401 unauthorized (0 of 1 took it)");
+    expect(done.error).toBe(
+      "decode pool d: batch limit 96 is not applied: engine of pod d-0 answered 401 unauthorized; it wants a key: set engineKeyFile (FULCRUM_ENGINE_KEY_FILE) (0 of 1 took it)",
+    );
     answer = 200;
     expect((await limit(4096, 96)).outcome).toBe("applied");
+  });
+
+  test("an engine with an admin key takes it with that key, read anew each time, and no word tells what it is", async () => {
+    wantedKey = "first-key";
+    const folder = await mkdtemp(join(tmpdir(), "fulcrum-key-"));
+    keyFile = join(folder, "key");
+    open(["sglang", "serve", "--port", port()], { decode: "live" });
+    // The Secret may be left out, and may come later.
+    expect((await limit(4096, 96)).error).toContain("answered 401 unauthorized; it wants a key");
+    await writeFile(keyFile, "wrong-key\n");
+    expect((await limit(4096, 96)).error).toBe(
+      "decode pool d: batch limit 96 is not applied: engine of pod d-0 answered 401 unauthorized (0 of 1 took it)",
+    );
+    await writeFile(keyFile, "first-key\n");
+    expect((await limit(4096, 96)).outcome).toBe("applied");
+    await writeFile(keyFile, "two\nlines");
+    const bad = (await limit(4096, 64)).error ?? "";
+    expect([bad.includes("not a key; write one line"), bad.includes("lines\n")]).toEqual([true, false]);
+    await rm(folder, { recursive: true });
+    await mkdir(keyFile, { recursive: true });
+    expect((await limit(4096, 64)).error).toContain("cannot be read (EISDIR)");
+    await rm(folder, { recursive: true });
+  });
+
+  test("what engines run with is in the facts: their argument, then what they took; and that they take no more", async () => {
+    open(["sglang", "serve", "--port", port(), "--max-running-requests", "256"], { decode: "live" });
+    const facts = async () => (await scene.seen(1, 1)).decode.limits;
+    expect(await facts()).toEqual({ maxNumSeqs: 256 });
+    await limit(4096, 96);
+    expect(await facts()).toEqual({ maxNumSeqs: 96 });
+    answer = 401;
+    await limit(4096, 64);
+    expect(await facts()).toEqual({ maxNumSeqs: 96, fixed: true });
+    answer = 200;
+    await limit(4096, 64);
+    expect(await facts()).toEqual({ maxNumSeqs: 64 });
+  });
+
+  test("an engine that takes none live is known before it is asked; a recommendation says nothing of it", async () => {
+    open(["vllm", "serve", "m", "--max-num-seqs=32", "--max-num-batched-tokens", "2048"], { decode: "live" });
+    const { prefill, decode } = await scene.seen(1, 1);
+    expect([prefill.limits, decode.limits]).toEqual([{ maxBatchedTokens: 2048 }, { maxNumSeqs: 32, fixed: true }]);
   });
 
   test.each([
