@@ -106,7 +106,9 @@ function follow(loads: readonly Pick<Load, "rate" | "isl" | "osl">[], n: number)
     state = result.state;
     prefill = result.decision.pools.prefill.replicas;
     decode = result.decision.pools.decode.replicas;
-    return { prefill, decode, codes: result.decision.reasons.map(({ code }) => code).filter((code) => code !== "batch-limit") };
+    // Batch limits come in grains of 256 tokens, so they alone depend on the unit, and "within-range" is said where nothing else is.
+    const codes = result.decision.reasons.map(({ code }) => code).filter((code) => code !== "batch-limit" && code !== "within-range");
+    return { prefill, decode, codes };
   });
 }
 
