@@ -7,6 +7,8 @@ import { MEMORY_UTILIZATION, gpuMemory } from "./gpu-memory.ts";
 import { knownKvBytes, kvBytesUnknown } from "./kv-bytes.ts";
 
 const GIB = 1024 ** 3;
+/** Terms of each latency model. */
+const LEAST_POINTS = 3;
 
 /**
  * AIConfigurator's result tables (`disagg/pareto.csv`, `disagg/best_config_topn.csv`) → profile of one layout of prefill and one of
@@ -17,22 +19,22 @@ export function fromAiconfigurator(texts: readonly string[], given: Given): Resu
   const problems = read.flatMap((one) => (one.ok ? [] : one.error));
   const all = read.flatMap((one) => (one.ok ? one.value : []));
   const usable = all.filter(({ prefix }) => prefix === 0);
-  const chosen = choose(usable, given);
+  const prefillRows = rowsOfBest(usable, "prefill", given);
+  const decodeRows = rowsOfBest(usable, "decode", given);
+  const [first, other] = [prefillRows[0], decodeRows[0]];
   if (problems.length > 0) return err(problems);
-  if (chosen === undefined) return err([noLayout(usable, given)]);
-  const [prefillRows, decodeRows] = (["prefill", "decode"] as const).map((role) =>
-    usable.filter((one) => one[role].layout === chosen[role].layout),
-  );
-  const prefill = distinct((prefillRows ?? []).map((one) => prefillPoint(one)));
-  const decode = distinct((decodeRows ?? []).map((one) => decodePoint(one)));
-  if (new Set(prefill.map(({ tokens, batch }) => tokens * batch)).size < 3) {
+  if (first === undefined || other === undefined) return err([noLayout(usable, given)]);
+  const chosen = { model: first.model, prefill: first.prefill, decode: other.decode };
+  const prefill = distinct(prefillRows.map(prefillPoint));
+  const decode = distinct(decodeRows.map(decodePoint));
+  if (new Set(prefill.map(({ tokens, batch }) => tokens * batch)).size < LEAST_POINTS) {
     problems.push(
       `prefill ${chosen.prefill.layout}: ${prefill.length === 1 ? "one prompt length" : `${prefill.length} prompt lengths`}; three are needed. ` +
         "Run aiconfigurator with other --isl (512, 2048, 8192) and give all of its tables",
     );
   }
-  if (decode.length < 3) problems.push(`decode ${chosen.decode.layout}: ${decode.length} batches; three are needed`);
-  const memory = kvMemory(decodeRows ?? []);
+  if (decode.length < LEAST_POINTS) problems.push(`decode ${chosen.decode.layout}: ${decode.length} batches; three are needed`);
+  const memory = kvMemory(decodeRows);
   const model = given.model ?? chosen.model;
   const kvBytesPerToken = given.kvBytesPerToken ?? memory?.bytesPerToken ?? knownKvBytes(model);
   if (kvBytesPerToken === undefined) problems.push(kvBytesUnknown(model));
@@ -65,16 +67,26 @@ export function fromAiconfigurator(texts: readonly string[], given: Given): Resu
   });
 }
 
-/** The layouts AIConfigurator would recommend among those on as many GPUs as were asked for. */
-function choose(rows: readonly Configuration[], { gpus }: Given): Configuration | undefined {
-  const fitting = gpus === undefined ? rows : rows.filter((one) => one.prefill.gpus === gpus.prefill && one.decode.gpus === gpus.decode);
-  return fitting.toSorted((a, b) => b.tokensPerSecondPerGpu - a.tokensPerSecondPerGpu)[0];
+type Role = "prefill" | "decode";
+
+/**
+ * Rows of the layout that AIConfigurator would recommend for a role, the best first: of those on as many GPUs as were asked for and with
+ * points enough for a curve, the one with the best throughput (runs for other lengths may each recommend another).
+ */
+function rowsOfBest(rows: readonly Configuration[], role: Role, { gpus }: Given): readonly Configuration[] {
+  const fitting = gpus === undefined ? rows : rows.filter((one) => one[role].gpus === gpus[role]);
+  const best = fitting.toSorted((a, b) => b.tokensPerSecondPerGpu - a.tokensPerSecondPerGpu);
+  const names = [...new Set(best.map((one) => one[role].layout))];
+  const layouts = names.map((name) => best.filter((one) => one[role].layout === name));
+  const point: (row: Configuration) => object = role === "prefill" ? prefillPoint : decodePoint;
+  const enough = layouts.map((own) => Math.min(LEAST_POINTS, distinct(own.map(point)).length));
+  return layouts[enough.indexOf(Math.max(...enough))] ?? [];
 }
 
 function noLayout(rows: readonly Configuration[], { gpus }: Given): string {
-  const known = [...new Set(rows.map((one) => `${one.prefill.gpus}/${one.decode.gpus}`))].slice(0, 12);
-  if (gpus === undefined || known.length === 0) return "no row without a cached prefix (prefix 0)";
-  return `no row has prefill on ${gpus.prefill} and decode on ${gpus.decode} GPUs; these have: ${known.join(", ")}`;
+  if (gpus === undefined || rows.length === 0) return "no row without a cached prefix (prefix 0)";
+  const known = (role: Role): string => [...new Set(rows.map((one) => one[role].gpus))].toSorted((a, b) => a - b).join(", ");
+  return `no rows with prefill on ${gpus.prefill} and decode on ${gpus.decode} GPUs; these have prefill on ${known("prefill")} and decode on ${known("decode")}`;
 }
 
 /** One pass: `(p)seq/s/worker` has its time; `ttft` has it multiplied by what AIConfigurator allows for queueing. */

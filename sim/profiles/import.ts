@@ -29,7 +29,7 @@ export function importProfile(files: readonly SourceFile[], { from, given, infla
   const sources = new Set(files.map((file) => from ?? sourceOf(file)));
   const [source] = sources;
   if (sources.size > 1) return err([`PROFILE_MIXED files of different kinds (${[...sources].join(", ")}); import one kind at a time`]);
-  const all = files.map(({ name }) => name).join(", ");
+  const all = `${files[0]?.name ?? "no file"}${files.length > 1 ? ` and ${files.length - 1} more` : ""}`;
   const coded = (code: string, result: Result<Imported, string[]>): Result<Imported, string[]> => {
     const problems = result.ok ? fieldProblems(result.value.profile) : result.error;
     return problems.length === 0 ? result : err(problems.map((problem) => `${all}: ${code} ${problem}`));
@@ -56,7 +56,8 @@ function fieldProblems(profile: Profile): string[] {
 
 const textOf = ({ bytes }: SourceFile): string => new TextDecoder().decode(bytes);
 
-function sourceOf(file: SourceFile): Source {
+/** What a file is, by its content. */
+export function sourceOf(file: SourceFile): Source {
   if (file.bytes[0] === 0x50 && file.bytes[1] === 0x4b) return "dynamo-npz";
   const text = textOf(file);
   if (looksLikeAiconfigurator(text)) return "aiconfigurator";

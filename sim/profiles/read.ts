@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { inflateRawSync } from "node:zlib";
 import { err, ok, type Result } from "../../core/result.ts";
 import type { Profile } from "../../core/profile.ts";
-import type { SourceFile } from "./import.ts";
+import { sourceOf, type SourceFile } from "./import.ts";
 import { parseProfile } from "./load.ts";
 import type { Inflate } from "./npz/zip.ts";
 
@@ -22,7 +22,11 @@ const IN_FOLDERS: readonly (readonly string[])[] = [
 /** Profile file → profile, or one line per problem. */
 export async function loadProfile(file: string): Promise<Result<Profile, string[]>> {
   const read = await readOne(file);
-  return read.ok ? parseProfile(new TextDecoder().decode(read.value.bytes), file) : read;
+  if (!read.ok) return read;
+  const source = sourceOf(read.value);
+  if (source !== "profile")
+    return err([`${file}: PROFILE_IMPORT results of another tool (${source}); "fulcrum profile import" makes a profile of them`]);
+  return parseProfile(new TextDecoder().decode(read.value.bytes), file);
 }
 
 /** Files as they are named; of a folder, the result files that are known by their names. */

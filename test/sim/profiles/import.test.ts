@@ -4,7 +4,7 @@ import { decodeSeconds, prefillSeconds } from "../../../core/latency-model.ts";
 import { fitProfile } from "../../../core/profile-fit.ts";
 import type { Given, Imported } from "../../../sim/profiles/given.ts";
 import { importProfile, type Source, type SourceFile } from "../../../sim/profiles/import.ts";
-import { inflate, readSources } from "../../../sim/profiles/read.ts";
+import { inflate, loadProfile, readSources } from "../../../sim/profiles/read.ts";
 
 const folder = (path: string): string => fileURLToPath(new URL(`../../fixtures/profiles/${path}`, import.meta.url));
 const LLAMA: Given = { model: "nvidia/Llama-3.1-8B-Instruct-FP8", gpu: "H200 SXM" };
@@ -131,8 +131,22 @@ describe("AIConfigurator's tables", () => {
     expect(profile.kvBytesPerToken).toBeCloseTo(131_072, -2);
     expect(tried(all, { gpus: { prefill: 8, decode: 8 } })).toMatchObject({
       ok: false,
-      error: [expect.stringContaining("these have: 1/1")],
+      error: [expect.stringContaining("these have prefill on 1 and decode on 1, 2, 4")],
     });
+  });
+
+  it("take the layout that has a curve, where runs for other lengths recommend another", async () => {
+    const [table] = await files("aiconfigurator/isl512");
+    const [header = "", row = ""] = new TextDecoder().decode(table?.bytes).split("\n");
+    const names = header.split(",");
+    const other = row
+      .split(",")
+      .with(names.indexOf("(p)parallel"), "tp2pp1")
+      .with(names.indexOf("(p)tp"), "2")
+      .with(names.indexOf("tokens/s/gpu"), "99999");
+    const { profile } = imported([...(await files("aiconfigurator")), text("more.csv", [header, other.join(",")].join("\n"))], {});
+    expect(profile.gpusPerReplica).toEqual({ prefill: 1, decode: 1 });
+    expect(profile.prefill).toHaveLength(3);
   });
 
   it("of one run have one prompt length: told with what to run", async () => {
@@ -162,6 +176,12 @@ describe("AIConfigurator's tables", () => {
       error: [expect.stringContaining("disagg/pareto.csv")],
     });
   });
+});
+
+it("given where a profile is wanted, results of other tools are named with the command that makes one of them", async () => {
+  for (const path of ["dynamo/selected_prefill_interpolation/raw_data.npz", "aiconfigurator/isl512/disagg/pareto.csv"]) {
+    expect(await loadProfile(folder(path))).toMatchObject({ ok: false, error: [expect.stringContaining('"fulcrum profile import"')] });
+  }
 });
 
 it("a folder without results is named, with what is looked for", async () => {
