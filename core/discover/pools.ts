@@ -22,6 +22,11 @@ const SCALED_BY: readonly {
     name: (group, role) => `${group}-${role}`,
   },
   {
+    source: "RoleBasedGroupScalingAdapter before v1alpha2",
+    labels: ["rolebasedgroup.workloads.x-k8s.io/name", "rolebasedgroup.workloads.x-k8s.io/role"],
+    name: (group, role) => `${group}-${role}`,
+  },
+  {
     source: "DisaggregatedSetRoleScaler",
     labels: ["disaggregatedset.x-k8s.io/name", "disaggregatedset.x-k8s.io/role"],
     name: (set, role) => `${set}-${role}`,

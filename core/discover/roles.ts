@@ -51,6 +51,7 @@ export const ROLE_LABELS: readonly LabelRow[] = [
   { source: "Dynamo operator", label: "nvidia.com/dynamo-component-type", read: DYNAMO },
   { source: "Dynamo operator", label: "nvidia.com/dynamo-component", read: "named" },
   { source: "RoleBasedGroup", label: "rbg.workloads.x-k8s.io/role-name", read: "named" },
+  { source: "RoleBasedGroup before v1alpha2", label: "rolebasedgroup.workloads.x-k8s.io/role", read: "named" },
   { source: "AIBrix StormService", label: "role-name", read: "named" },
   { source: "Kthena ModelServing", label: "modelserving.volcano.sh/role", read: "named" },
   { source: "DisaggregatedSet", label: "disaggregatedset.x-k8s.io/role", read: "named" },

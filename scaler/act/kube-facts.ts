@@ -58,7 +58,7 @@ async function targetOf(discovery: Discovery, policy: Policy, role: Role, signal
   const { resource, notScalable } = found.value;
   const where = { resource, namespace: policy.metadata.namespace, name };
   if (component !== undefined) {
-    const part = partOf(resource, apiVersion, component);
+    const part = await partOf(discovery, resource, apiVersion, component, signal);
     return part.ok ? ok({ ...where, part: part.value }) : part;
   }
   if (notScalable !== undefined) {
@@ -69,7 +69,13 @@ async function targetOf(discovery: Discovery, policy: Policy, role: Role, signal
   return why === undefined ? ok(where) : err(`a ${kind} cannot be a pool: ${why}`);
 }
 
-function partOf({ group, kind: name }: KubeResource, apiVersion: string, role: string): Result<PartRef, string> {
+async function partOf(
+  discovery: Discovery,
+  { group, kind: name }: KubeResource,
+  apiVersion: string,
+  role: string,
+  signal: AbortSignal,
+): Promise<Result<PartRef, string>> {
   const kind = partKind(group, name);
   if (kind === undefined) return err(`a ${name} has no components that are known here; leave out component ${role}`);
   const place = kind.places[apiVersion.split("/", 2)[1] ?? ""];
@@ -77,5 +83,8 @@ function partOf({ group, kind: name }: KubeResource, apiVersion: string, role: s
     const known = Object.keys(kind.places).map((version) => `${group}/${version}`);
     return err(`components of a ${name} are known for ${known.join(" and ")}, not for ${apiVersion}`);
   }
-  return ok({ kind, place, role });
+  const { older } = place;
+  if (older === undefined) return ok({ kind, place, role, selector: kind.selector });
+  const newer = await discovery.serves(group, older.before, signal);
+  return newer.ok ? ok({ kind, place, role, selector: newer.value ? kind.selector : older.selector }) : newer;
 }

@@ -21,6 +21,8 @@ export interface Found {
 export interface Discovery {
   /** The namespaced resource behind a kind. */
   find(apiVersion: string, kind: string, signal: AbortSignal): Promise<Result<Found, string>>;
+  /** Whether the cluster serves that version of a group. */
+  serves(group: string, version: string, signal: AbortSignal): Promise<Result<boolean, string>>;
 }
 
 /** Custom kinds change when somebody installs another release; after this long they are asked about again. */
@@ -29,6 +31,7 @@ const MAX_KEPT = 100;
 
 export function createDiscovery(api: KubeApi, clock: () => number): Discovery {
   const kept = new Map<string, { readonly at: number; readonly found: Found }>();
+  const groups = new Map<string, { readonly at: number; readonly served: readonly string[] }>();
 
   return {
     async find(apiVersion, kind, signal) {
@@ -52,6 +55,19 @@ export function createDiscovery(api: KubeApi, clock: () => number): Discovery {
       if (kept.size >= MAX_KEPT) kept.clear();
       kept.set(key, { at: clock(), found });
       return ok(found);
+    },
+    async serves(group, version, signal) {
+      const known = groups.get(group);
+      const name = `${group}/${version}`;
+      if (known !== undefined && clock() - known.at < KEEP) return ok(known.served.includes(name));
+      const answer = await read(api, { path: `/apis/${group}` }, signal);
+      if (!answer.ok) return err(answer.error.message);
+      const parsed = groupSchema.safeParse(answer.value);
+      if (!parsed.success) return err(`GET /apis/${group}: not a group of the API`);
+      const served = parsed.data.versions.map((v) => v.groupVersion);
+      if (groups.size >= MAX_KEPT) groups.clear();
+      groups.set(group, { at: clock(), served });
+      return ok(served.includes(name));
     },
   };
 }

@@ -24,7 +24,7 @@ export async function readPart(api: KubeApi, target: KubeTarget, part: PartRef, 
   return ok({
     replicas,
     least,
-    selector: podSelector(part.kind, name, part.role),
+    selector: podSelector(part.selector, name, part.role),
     write: (to) => ({
       method: "PATCH",
       path,

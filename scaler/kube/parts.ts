@@ -12,6 +12,8 @@ export interface Place {
   readonly handedOver?: { readonly at: readonly string[]; readonly equals?: string | boolean; readonly by: string };
   /** From the role: a count that the kind does not let it fall below. */
   readonly least?: readonly string[];
+  /** Where the cluster does not serve version `before` yet, its operator is an older one, which labels pods so. */
+  readonly older?: { readonly before: string; readonly selector: string };
 }
 
 /** A kind without a scale subresource for one of its roles: its count is one field of the object. */
@@ -28,6 +30,12 @@ export interface PartKind {
 
 const list = (...path: string[]): Place["roles"] => ({ as: "list", in: path });
 const COUNT = ["replicas"];
+
+/** Both versions of a RoleBasedGroup have it so; the list of roles is one by name. */
+const rbg: Place = {
+  ...{ roles: list("spec", "roles"), replicas: COUNT },
+  handedOver: { at: ["scalingAdapter", "enable"], equals: true, by: "RoleBasedGroupScalingAdapter {}-{role}" },
+};
 
 /** Field paths are those of the kinds' published CRDs; versions that are not here have other paths, or none. */
 export const PART_KINDS: readonly PartKind[] = [
@@ -48,9 +56,13 @@ export const PART_KINDS: readonly PartKind[] = [
   {
     ...{ group: "workloads.x-k8s.io", kind: "RoleBasedGroup", plural: "rolebasedgroups" },
     places: {
-      v1alpha2: {
-        ...{ roles: list("spec", "roles"), replicas: COUNT },
-        handedOver: { at: ["scalingAdapter", "enable"], equals: true, by: "RoleBasedGroupScalingAdapter {}-{role}" },
+      v1alpha2: rbg,
+      v1alpha1: {
+        ...rbg,
+        older: {
+          before: "v1alpha2",
+          selector: "rolebasedgroup.workloads.x-k8s.io/name={},rolebasedgroup.workloads.x-k8s.io/role={role}",
+        },
       },
     },
     selector: "rbg.workloads.x-k8s.io/group-name={},rbg.workloads.x-k8s.io/role-name={role}",
@@ -142,7 +154,7 @@ export function locate(kind: PartKind, place: Place, object: unknown, name: stri
   return ok({ replicas, pointer: pointerOf([...path, ...place.replicas]), least: typeof least === "number" ? least : undefined });
 }
 
-export const podSelector = (kind: PartKind, name: string, role: string): string => fill(kind.selector, name, role);
+export const podSelector = (selector: string, name: string, role: string): string => fill(selector, name, role);
 
 /** Adapters' names are in lower case, as all names are; labels carry the role as it is written. */
 function fill(template: string, name: string, role: string): string {

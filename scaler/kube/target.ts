@@ -9,6 +9,8 @@ export const FIELD_MANAGER = "fulcrum";
 export interface PartRef {
   readonly kind: PartKind;
   readonly place: Place;
+  /** Labels of its pods, as parts.ts writes them. */
+  readonly selector: string;
   readonly role: string;
 }
 

@@ -110,6 +110,20 @@ const STACKS: readonly (readonly [string, Partial<Pod>, Partial<EngineTarget>])[
     { role: "decode", engine: "sglang", pool: "deepseek-decode", url: "http://10.0.0.12:30000/metrics", model: "deepseek-ai/DeepSeek-V3" },
   ],
   [
+    "RoleBasedGroup before v1alpha2",
+    {
+      labels: { "rolebasedgroup.workloads.x-k8s.io/name": "deepseek", "rolebasedgroup.workloads.x-k8s.io/role": "decode" },
+      containers: [
+        container({
+          image: "lmsysorg/sglang:v0.5.5",
+          words: ["python3", "-m", "sglang.launch_server", "--model-path", "deepseek-ai/DeepSeek-V3", "--disaggregation-mode", "decode"],
+          ports: [],
+        }),
+      ],
+    },
+    { role: "decode", engine: "sglang", pool: "deepseek-decode", url: "http://10.0.0.12:30000/metrics", model: "deepseek-ai/DeepSeek-V3" },
+  ],
+  [
     "StormService",
     { labels: { "storm-service-name": "llm", "role-name": "prefill", "stormservice.orchestration.aibrix.ai/pod-group-index": "0" } },
     { role: "prefill", pool: "llm-prefill" },

@@ -31,6 +31,45 @@ describe("components", () => {
     expect(!facts.ok && facts.error).toMatch(message);
   });
 
+  test.each([
+    ["an operator that serves v1alpha1 only", [], "rolebasedgroup.workloads.x-k8s.io/", "name", "role"],
+    ["one that serves v1alpha2 too", ["v1alpha2"], "rbg.workloads.x-k8s.io/", "group-name", "role-name"],
+  ] as const)(
+    "a RoleBasedGroup of v1alpha1 under %s is scaled, and its pods are found by that one's labels",
+    async (_what, newer, prefix, of, as) => {
+      const resource = "rolebasedgroups.workloads.x-k8s.io";
+      const kept = server.kinds.filter(
+        (k) => k.group !== "workloads.x-k8s.io" || k.version === "v1alpha1" || newer.some((v) => v === k.version),
+      );
+      server.kinds.splice(0, server.kinds.length, ...kept);
+      const apiVersion = "workloads.x-k8s.io/v1alpha1";
+      const spec = {
+        roles: [
+          { name: "prefill", replicas: 1 },
+          { name: "decode", replicas: 1 },
+        ],
+      };
+      server.store.create(resource, { apiVersion, kind: "RoleBasedGroup", metadata: { name: "g", namespace: "demo" }, spec });
+      for (const role of ["prefill", "decode"])
+        server.store.create("pods.", {
+          ...{ apiVersion: "v1", kind: "Pod", spec: {} },
+          metadata: { name: `g-${role}-0`, namespace: "demo", labels: { [prefix + of]: "g", [prefix + as]: role } },
+          status: { phase: "Running", conditions: [{ type: "Ready", status: "True" }] },
+        });
+      const aim = { apiVersion, kind: "RoleBasedGroup", name: "g" };
+      const scene = openScene(server, policyFor({ ...aim, component: "prefill" }, { ...aim, component: "decode" }, 8));
+      scenes.push(scene);
+      expect((await scene.seen(1, 1)).prefill.replicas).toMatchObject([{ pod: "g-prefill-0", phase: "ready" }]);
+      expect(await scene.apply(2, 1)).toMatchObject({ outcome: "applied" });
+      expect(server.store.get(resource, "demo", "g")?.spec).toEqual({
+        roles: [
+          { name: "prefill", replicas: 2 },
+          { name: "decode", replicas: 1 },
+        ],
+      });
+    },
+  );
+
   test("two pools of one component, or of one object, are refused", async () => {
     const p = deployment("p");
     const scene = openScene(server, policyFor(p, p));

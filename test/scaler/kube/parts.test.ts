@@ -45,7 +45,7 @@ describe("where the count of a role stands", () => {
     for (const shape of SHAPES.filter((s) => s.components !== undefined)) {
       const { kind } = known(`${shape.apiVersion} ${shape.kind}`);
       const labels = shape.labels("x", "prefill");
-      const asked = podSelector(kind, "x", shape.components?.prefill ?? "").split(",");
+      const asked = podSelector(kind.selector, "x", shape.components?.prefill ?? "").split(",");
       expect(asked.filter((term) => labels[term.split("=")[0] ?? ""] !== term.split("=")[1])).toEqual([]);
     }
   });

@@ -76,6 +76,11 @@ function listed(
   };
 }
 
+const rbg = (name: string, role: Role): Labels => ({
+  "rbg.workloads.x-k8s.io/group-name": name,
+  "rbg.workloads.x-k8s.io/role-name": role,
+});
+
 const dynamo = (name: string, role: Role): Labels => ({
   "nvidia.com/dynamo-graph-deployment-name": name,
   "nvidia.com/dynamo-component": role === "prefill" ? "VllmPrefillWorker" : "VllmDecodeWorker",
@@ -127,10 +132,9 @@ export const SHAPES: readonly Shape[] = [
     }),
     wanted: (spec, role) => ((spec["services"] as Body)[WORKERS[role]] as Body)["replicas"],
   },
-  listed("workloads.x-k8s.io/v1alpha2", "RoleBasedGroup", "rolebasedgroups", ["roles"], (name, role) => ({
-    "rbg.workloads.x-k8s.io/group-name": name,
-    "rbg.workloads.x-k8s.io/role-name": role,
-  })),
+  listed("workloads.x-k8s.io/v1alpha2", "RoleBasedGroup", "rolebasedgroups", ["roles"], rbg),
+  // An operator that serves both labels pods as it does for the newer one.
+  listed("workloads.x-k8s.io/v1alpha1", "RoleBasedGroup", "rolebasedgroups", ["roles"], rbg),
   {
     ...{ title: "DisaggregatedSet (v1)", apiVersion: "disaggregatedset.x-k8s.io/v1", kind: "DisaggregatedSet" },
     ...{ plural: "disaggregatedsets", components: NAMES },

@@ -75,6 +75,7 @@ export const KINDS: readonly ServedKind[] = [
   served("disaggregatedset.x-k8s.io/v1", "DisaggregatedSet", "disaggregatedsets"),
   served("disaggregatedset.x-k8s.io/v1", "DisaggregatedSetRoleScaler", "disaggregatedsetrolescalers", custom("status.selector")),
   served("workloads.x-k8s.io/v1alpha2", "RoleBasedGroup", "rolebasedgroups"),
+  served("workloads.x-k8s.io/v1alpha1", "RoleBasedGroup", "rolebasedgroups"),
   served("workloads.x-k8s.io/v1alpha2", "RoleBasedGroupScalingAdapter", "rolebasedgroupscalingadapters", custom("status.selector")),
   served("nvidia.com/v1beta1", "DynamoGraphDeployment", "dynamographdeployments"),
   served("nvidia.com/v1alpha1", "DynamoGraphDeployment", "dynamographdeployments"),
