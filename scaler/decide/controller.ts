@@ -96,14 +96,21 @@ function tick(
     return { state, decision: hold(o, current, { code: "within-range", text: "no request was seen yet: nothing to size by" }) };
   }
   const { demand, forecasts } = seen;
-  return decide({ ...state, forecasts }, o, policy, { evidence, current, demand, probe, eased });
+  return decide({ ...state, forecasts }, o, policy, { evidence, current, had: before.lastPaid ?? current, demand, probe, eased });
 }
 
 function decide(
   state: FulcrumState,
   o: Observation,
   policy: Policy,
-  now: { readonly evidence: Assessed; readonly current: Plan; readonly demand: Demand; readonly probe: StageProbe; readonly eased: Ease },
+  now: {
+    readonly evidence: Assessed;
+    readonly current: Plan;
+    readonly had: Plan;
+    readonly demand: Demand;
+    readonly probe: StageProbe;
+    readonly eased: Ease;
+  },
 ): { state: FulcrumState; decision: Decision } {
   const { spec } = policy;
   const { current, demand, probe, eased } = now;
@@ -135,6 +142,7 @@ function decide(
     at: o.at,
     spec,
     current,
+    had: now.had,
     evidence: now.evidence.level,
     seen: o.at - (state.seenSince ?? o.at),
     changes: state.changes,
@@ -190,10 +198,12 @@ function nearEnough(here: Prediction, t: Targets, o: Observation, spec: PolicySp
   return held(ttft, spec.objectives.ttft) && held(itl, spec.objectives.itl);
 }
 
-/** The last counts that were known: a pool whose replicas are unseen keeps what it had, or the policy's minimum. */
+/** The last counts that were known: a pool whose replicas are unseen keeps what it had, or the policy's minimum; so does one that lost them. */
 function known(s: FulcrumState, o: Observation, current: Plan, spec: PolicySpec): Plan {
-  return {
-    prefill: o.pools.prefill?.replicas === undefined ? (s.lastPaid?.prefill ?? spec.pools.prefill.replicas.min) : current.prefill,
-    decode: o.pools.decode?.replicas === undefined ? (s.lastPaid?.decode ?? spec.pools.decode.replicas.min) : current.decode,
+  const kept = (role: "prefill" | "decode"): number => {
+    const { min } = spec.pools[role].replicas;
+    if (o.pools[role]?.replicas === undefined) return s.lastPaid?.[role] ?? min;
+    return current[role] >= min ? current[role] : Math.max(min, s.lastPaid?.[role] ?? min);
   };
+  return { prefill: kept("prefill"), decode: kept("decode") };
 }

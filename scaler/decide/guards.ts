@@ -24,6 +24,8 @@ export interface GuardContext {
   readonly at: number;
   readonly spec: PolicySpec;
   readonly current: Plan;
+  /** What was paid for a tick ago: more than now where replicas were lost. To ask for those again is no growth. */
+  readonly had: Plan;
   readonly evidence: EvidenceLevel;
   /** Seconds for which the fleet has been seen without a long gap. */
   readonly seen: number;
@@ -147,7 +149,7 @@ const stepLimit = perPool("step-limit", (role, wanted, c) => {
   const up = Math.max(1, Math.ceil(now * c.spec.behavior.scaleUp.step));
   const down = Math.max(1, Math.floor(now * c.spec.behavior.scaleDown.step));
   return {
-    replicas: Math.min(now + up, Math.max(now - down, wanted)),
+    replicas: Math.min(Math.max(now + up, c.had[role]), Math.max(now - down, wanted)),
     why: `at most ${up} up or ${down} down in one step`,
   };
 });
@@ -169,13 +171,16 @@ const cooldown = perPool("cooldown", (role, wanted, c) => {
   const { scaleUp, scaleDown } = c.spec.behavior;
   const wait = scaleDown.cooldown * 2 ** regretted(c.changes.regrets[role], c.at);
   if (wanted > now && up < scaleUp.cooldown)
-    return { replicas: now, why: `scaled up ${up.toFixed(0)} s ago, cool-down is ${scaleUp.cooldown} s` };
+    return {
+      replicas: Math.max(now, Math.min(wanted, c.had[role])),
+      why: `scaled up ${up.toFixed(0)} s ago, cool-down is ${scaleUp.cooldown} s`,
+    };
   if (wanted < now && down < wait) return { replicas: now, why: `changed ${down.toFixed(0)} s ago, cool-down is ${wait} s` };
   return { replicas: wanted, why: "" };
 });
 
 const deadBand = perPool("dead-band", (role, wanted, c) => ({
-  replicas: c.nearEnough && wanted === c.current[role] + 1 ? c.current[role] : wanted,
+  replicas: c.nearEnough && wanted === c.current[role] + 1 && wanted > c.spec.pools[role].replicas.min ? c.current[role] : wanted,
   why: "predicted within 5 % of the target and delivered within it: not worth a replica",
 }));
 
@@ -212,6 +217,14 @@ const wholeTrade: Guard = (plan, c) => {
   };
 };
 
+/** Fewer than the minimum are there (replicas were lost): no other rule keeps it so. What runs in the other pool is not touched for it. */
+const restoredMinimum: Guard = (plan, c) => {
+  const { prefill, decode } = c.spec.pools;
+  const next = { prefill: Math.max(plan.prefill, prefill.replicas.min), decode: Math.max(plan.decode, decode.replicas.min) };
+  const fits = next.prefill * prefill.gpusPerReplica + next.decode * decode.gpusPerReplica <= c.gpus;
+  return fits ? minimum(plan, c) : { plan, reasons: [] };
+};
+
 const ORDER: readonly Guard[] = [
   partialEvidence,
   modelMismatch,
@@ -228,4 +241,5 @@ const ORDER: readonly Guard[] = [
   wholeTrade,
   // A trade that lost its shrinking half must fit again.
   budget,
+  restoredMinimum,
 ];

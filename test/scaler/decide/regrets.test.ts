@@ -12,6 +12,7 @@ function shrink(since: number, count: number): ReturnType<typeof guard> {
     at,
     spec,
     current: { prefill: 3, decode: 2 },
+    had: { prefill: 3, decode: 2 },
     evidence: "full",
     seen: 5000,
     changes: {
