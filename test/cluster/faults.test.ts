@@ -276,9 +276,16 @@ describe.skipIf(missing !== undefined)(`faults of the server${needs}`, () => {
       await until("the operator", async () => ((await pair.pods("decode")).length === 2 ? true : undefined));
       await forget?.();
       faults.fault = () => undefined;
-      // A server that restarts is away for longer than what was seen is believed.
+      // A server that restarts may be away for longer than what was seen is believed: then there are no facts for a while.
       const { signal } = new AbortController();
-      await until("its sight", async () => ((await acting.actuator.facts(acting.policy, signal)).ok ? true : undefined), 60_000);
+      await until(
+        "its sight",
+        async () => {
+          const now = await acting.actuator.facts(acting.policy, signal);
+          return now.ok && now.value.decode.replicas.length === 2 ? true : undefined;
+        },
+        60_000,
+      );
       await acting.settled(1, 2);
     },
   );
@@ -293,6 +300,30 @@ describe.skipIf(missing !== undefined)(`faults of the server${needs}`, () => {
     faults.token = "secret";
     await runner.tick();
     expect(await pair.wanted()).toEqual({ prefill: 2, decode: 1 });
+  });
+
+  test("on its way up (403, 429 and 503 to everything, as 1.36 answers then): nothing is done, and nothing is given up", async () => {
+    const { pair, acting } = await open({ prefill: 1, decode: 1 });
+    await acting.settled(1, 1);
+    const { runner, records } = await loop(acting, () => ({ prefill: 2, decode: 1 }));
+    const answers = [
+      status(403, "Forbidden", "rolebasedgroups.workloads.x-k8s.io is forbidden"),
+      status(429, "TooManyRequests", "storage is (re)initializing", { "retry-after": "0" }),
+      status(503, "ServiceUnavailable", "the request has been made before all known HTTP paths have been installed, please retry"),
+    ];
+    for (const answer of answers) {
+      faults.fault = () => answer;
+      for (const watch of faults.watches) watch.cut();
+      await runner.tick();
+    }
+    faults.fault = () => undefined;
+    expect(await pair.wanted()).toEqual({ prefill: 1, decode: 1 });
+    expect((await records()).map(({ outcome, actions }) => [outcome, actions.length])).toEqual(answers.map(() => ["held", 0]));
+    await until("the write", async () => {
+      await runner.tick();
+      return (await pair.wanted()).prefill === 2 ? true : undefined;
+    });
+    await acting.settled(2, 1);
   });
 
   test("away for five minutes: every connection is refused, our clocks go on by 300 s, and nothing is done until it is back", async () => {
