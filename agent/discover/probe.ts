@@ -2,12 +2,16 @@ import { existsSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Merged } from "../../core/discover/merge.ts";
 import type { TargetsFile } from "../../core/targets.ts";
+import type { Result } from "../../core/result.ts";
 import type { AgentSettings } from "../config.ts";
 import { kubeAccess } from "./kube-access.ts";
 import { createKubeApi } from "./kube-api.ts";
 import { createKubelet } from "./kubelet.ts";
+import { type LeaseAnswer, readLease } from "./lease.ts";
 import { type NodePods, watchPods } from "./pod-watch.ts";
 import { targetsOf } from "./targets.ts";
+
+const LEASE_TIMEOUT_MS = 5000;
 
 export type KubeletProbe = { readonly devices: number; readonly pods: number } | { readonly problem: string } | "absent";
 
@@ -42,4 +46,16 @@ export async function probeDiscovery(settings: AgentSettings, file: TargetsFile 
   api.close();
   if (typeof found === "string") return { problem: found };
   return { merged: targetsOf(settings.node, file, found), pods: found.pods.length };
+}
+
+export { leaseOf, type LeaseAnswer } from "./lease.ts";
+
+/** Who leads the scalers, asked with the agent's own account. */
+export async function probeLease(settings: AgentSettings, namespace: string, name: string): Promise<Result<LeaseAnswer, string>> {
+  const access = kubeAccess(settings, process.env);
+  if (!access.ok) return access;
+  const api = createKubeApi(access.value);
+  const answer = await readLease(api, namespace, name, AbortSignal.timeout(LEASE_TIMEOUT_MS));
+  api.close();
+  return answer;
 }

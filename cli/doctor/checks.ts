@@ -9,10 +9,15 @@ import { engine } from "./engine.ts";
 import { type CodedFinding, type Finding, bad, coded, good, warning } from "./finding.ts";
 import { gpuReader } from "./gpu-reader.ts";
 import { kvPath } from "./kv-path.ts";
+import { leader, type LeaseOptions } from "./lease.ts";
 import { get, isFree } from "./web.ts";
 
 /** Preflight of one node: everything the agent will need, in the order it needs it. */
-export async function examine(settings: AgentSettings, nodeVersion: string): Promise<readonly CodedFinding[]> {
+export async function examine(
+  settings: AgentSettings,
+  nodeVersion: string,
+  lease: LeaseOptions = { lease: "fulcrum-scaler" },
+): Promise<readonly CodedFinding[]> {
   const file = await readTargets(settings);
   const found = await discovered(settings, file.targets);
   const listed = found.targets ?? file.targets ?? { engines: [], gpus: [] };
@@ -29,6 +34,7 @@ export async function examine(settings: AgentSettings, nodeVersion: string): Pro
     ...coded("rdma", await kvPath(settings)),
     ...coded("port", await ports(settings)),
     ...coded("scaler", await scaler(settings.scalerUrl)),
+    ...coded("lease", await leader(settings, lease)),
   ];
 }
 

@@ -32,6 +32,11 @@ export const FINDING_CODES = [
   "scaler",
   "scaler-unreachable",
   "policy-not-in-use",
+  "lease",
+  "lease-missing",
+  "lease-unheld",
+  "lease-stale",
+  "lease-unreadable",
 ] as const;
 export type FindingCode = (typeof FINDING_CODES)[number];
 

@@ -257,6 +257,36 @@ describe("fulcrum doctor", () => {
     expect(lines).toContainEqual(expect.stringMatching(/^good engine d-0 .*vllm decode page/));
   });
 
+  it("says who leads the scalers, since when, and whether the lease is still renewed", async () => {
+    const spec = {
+      holderIdentity: "fulcrum-scaler-7f-x2_0b9f1d1e-0000-4000-8000-000000000000",
+      acquireTime: "2026-01-01T00:00:00.000000Z",
+    };
+    const said = async (): Promise<string | undefined> => (await says()).find((line) => line.includes("lease "));
+    expect(await said()).toMatch(/^warning lease fulcrum\/fulcrum-scaler: there is none/);
+    const metadata = { name: "fulcrum-scaler", namespace: "fulcrum" };
+    const lease = api.store.create("leases.coordination.k8s.io", { apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata, spec });
+    // As its holder does.
+    const renew = setInterval(() => api.store.replace("leases.coordination.k8s.io", lease), 200);
+    expect(await said()).toBe(
+      "good lease fulcrum/fulcrum-scaler: fulcrum-scaler-7f-x2 leads since 2026-01-01T00:00:00.000000Z, and renews it; ",
+    );
+    clearInterval(renew);
+    expect(await said()).toMatch(
+      /^bad lease fulcrum\/fulcrum-scaler: fulcrum-scaler-7f-x2 leads since 2026.*has not renewed it for 7 s.*FulcrumNoLeader/,
+    );
+    api.store.replace("leases.coordination.k8s.io", { ...lease, spec: { ...spec, holderIdentity: "" } });
+    expect(await said()).toMatch(/^warning lease fulcrum\/fulcrum-scaler: held by nobody/);
+    // A namespace of its own, as the kubelet mounts it.
+    await writeFile(join(account, "namespace"), "elsewhere");
+    expect(await said()).toMatch(/^warning lease elsewhere\/fulcrum-scaler: there is none/);
+    // What the manifests grant the agent.
+    api.fault = ({ resource }) => (resource === "leases" ? status(403, "Forbidden", "leases is forbidden") : undefined);
+    expect(await said()).toMatch(/^good lease elsewhere\/fulcrum-scaler: not asked: .*--kubeconfig/);
+    api.fault = ({ resource }) => (resource === "leases" ? status(500, "InternalError", "etcd") : undefined);
+    expect(await said()).toMatch(/^bad lease elsewhere\/fulcrum-scaler: .*500 etcd/);
+  }, 60_000);
+
   it("says what is wrong with the account", async () => {
     api.token = "another";
     expect(await says()).toContainEqual(expect.stringMatching(/^bad pods of node-a: .*401/));
