@@ -10,6 +10,8 @@ import { builtinTrace } from "../../sim/traces/builtin.ts";
 import { multiplyRate } from "../../sim/traces/rate.ts";
 import { azureConversation, eightGpus } from "./load.ts";
 
+/** Rounds in which V8 compiles, as in cpu.ts: told by the first alone. */
+const WARM = 3;
 const rate = Number(process.argv[2] ?? 1);
 const rounds = Number(process.argv[3] ?? 9);
 const setup = eightGpus(multiplyRate((await azureConversation()) ?? builtinTrace(1), rate, 1));
@@ -17,17 +19,20 @@ const setup = eightGpus(multiplyRate((await azureConversation()) ?? builtinTrace
 function measure(name: string, run: () => RunResult): void {
   const perSecond: number[] = [];
   let last: RunResult | undefined;
-  for (let round = 0; round < rounds; round += 1) {
+  for (let round = 0; round < WARM + rounds; round += 1) {
     const began = process.cpuUsage();
     last = run();
     const { user, system } = process.cpuUsage(began);
     perSecond.push(last.completed / ((user + system) / 1e6));
   }
   const first = perSecond[0] ?? Number.NaN;
+  perSecond.splice(0, WARM);
   perSecond.sort((a, b) => a - b);
   const median = perSecond[perSecond.length >> 1] ?? Number.NaN;
   const spread = `first ${first.toFixed(0)}, slowest ${perSecond[0]?.toFixed(0)}, fastest ${perSecond.at(-1)?.toFixed(0)}`;
-  console.log(`${name}: median of ${rounds} ${median.toFixed(0)} requests per CPU second (${spread}); ${last?.decisions} decisions`);
+  console.log(
+    `${name}: median of ${rounds} after ${WARM} to warm up ${median.toFixed(0)} requests per CPU second (${spread}); ${last?.decisions} decisions`,
+  );
 }
 
 console.log(`${setup.trace.name} at ×${rate}: ${setup.trace.requests.length} requests in ${setup.trace.seconds.toFixed(0)} s`);
