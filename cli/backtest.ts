@@ -61,6 +61,10 @@ export async function runBacktest(options: BacktestOptions): Promise<number> {
     ...(ttftFrom === undefined ? {} : { ttftFrom }),
   };
   note([`${trace.name}: ${trace.requests.length} requests in ${trace.seconds.toFixed(0)} s`, ...leftOut(trace)].join("; "));
+  const { kvCapacityTokens } = prior;
+  const oversized = trace.requests.filter(({ inputTokens, outputTokens }) => inputTokens + outputTokens > kvCapacityTokens).length;
+  if (oversized > 0)
+    note(`${oversized} requests need more KV than one replica's ${kvCapacityTokens} tokens: no plan serves them, they count as missed`);
   const report = createReport(
     setup,
     runners.map((runner) => measure(runner, setup)),
