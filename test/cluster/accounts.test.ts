@@ -191,8 +191,8 @@ describe.skipIf(missing)(
       );
     }, LONG);
     afterAll(async () => {
-      for (const namespace of NAMESPACES) await kube("delete", "namespace", namespace, "--wait=false");
-      await kube("delete", "-k", overlay("enforce"), "--ignore-not-found", "--wait=false");
+      for (const namespace of NAMESPACES) await kube("delete", "namespace", namespace, "--timeout=90s");
+      await kube("delete", "-k", overlay("enforce"), "--ignore-not-found", "--timeout=90s");
     }, LONG);
 
     it(

@@ -33,9 +33,14 @@ async function rolledOut(namespace: string): Promise<readonly string[]> {
     const names = (await kube("get", kind, "-n", namespace, "-o", "name")).split("\n").filter(Boolean);
     for (const name of names) await kube("rollout", "status", name, "-n", namespace, "--timeout=90s");
   }
-  const { items } = JSON.parse(await kube("get", "pods", "-n", namespace, "-o", "json")) as { items: Pod[] };
-  expect(items.map(({ status }) => status.phase)).toEqual(items.map(() => "Running"));
-  return items.map(({ metadata }) => metadata.name);
+  return until(
+    "all pods to run",
+    async () => {
+      const { items } = JSON.parse(await kube("get", "pods", "-n", namespace, "-o", "json")) as { items: Pod[] };
+      return items.every(({ status }) => status.phase === "Running") ? items.map(({ metadata }) => metadata.name) : undefined;
+    },
+    90_000,
+  );
 }
 
 const refusals = async (namespace: string): Promise<string> =>
@@ -52,7 +57,7 @@ describe.skipIf(plane === undefined || kubectl === undefined)(
       await child;
     }, 60_000);
     afterAll(async () => {
-      await kube("delete", "namespace", "gpu-operator", "serving", "--ignore-not-found", "--wait=false");
+      await kube("delete", "namespace", "gpu-operator", "serving", "--ignore-not-found", "--timeout=90s");
       await kube("delete", "runtimeclass", "nvidia", "--ignore-not-found");
       await kube("delete", "-f", CRD, "--ignore-not-found");
     }, 60_000);
