@@ -120,6 +120,7 @@ function decide(
   const bounds = boundsOf(spec, state, o.at, current);
   const targets: Targets = { ttft: spec.objectives.ttft?.target ?? Infinity, itl: spec.objectives.itl?.target ?? Infinity };
   const heaviest = window.reduce((a, w) => worst(a, w.demand), demand);
+  const held = transferBound(o, state.learned.workload, state.prior);
   const proposal = probe("decide", () =>
     propose({
       current,
@@ -129,7 +130,7 @@ function decide(
       worst: heaviest,
       convert: spec.rebalance.convert,
       spare: SPARE * (1 - Math.min(eased.prefill, eased.decode)),
-      transferBound: transferBound(o, state.learned.workload, state.prior),
+      transferBound: held,
     }),
   );
   if (proposal === undefined) {
@@ -149,7 +150,8 @@ function decide(
     gpus: bounds.gpus,
     conversion: proposal.conversion,
     floors: scheduledFloors(spec.schedule, o.at),
-    missing: missing(misses),
+    // What the KV path delays is no fault of prefill.
+    missing: { ...missing(misses), ...(held ? { prefill: false } : {}) },
     modelError: modelErrors(state.learned),
     nearEnough: nearEnough(here, proposal.targets, o, spec),
   };

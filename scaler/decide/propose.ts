@@ -52,7 +52,7 @@ export function propose(i: ProposeInput): Proposal | undefined {
   const reasons: Reason[] = [...limits];
   if (!up.meets) reasons.push(saturated(up, targets));
   const plan = {
-    prefill: i.transferBound ? unmoved(current.prefill, up, reasons) : move("prefill", i, up, low, reasons),
+    prefill: i.transferBound ? heldUp(i, up, low, reasons) : move("prefill", i, up, low, reasons),
     decode: move("decode", i, up, low, reasons),
   };
   const gpus = (p: Plan): number => p.prefill * bounds.prefill.gpus + p.decode * bounds.decode.gpus;
@@ -71,11 +71,13 @@ export function propose(i: ProposeInput): Proposal | undefined {
   return { plan, conversion: false, reasons, wanted: up, targets };
 }
 
-function unmoved(now: number, up: Found, reasons: Reason[]): number {
+/** Prefill before a full KV path: never more; less where its own work, which it keeps up with, allows. */
+function heldUp(i: ProposeInput, up: Found, low: Found, reasons: Reason[]): number {
+  const now = i.current.prefill;
   const wanted = up.plan.prefill;
-  const text = `the KV path is full and slow: requests wait for their KV, and more prefill than ${now} would not help`;
+  const text = `the KV path is full: requests wait for their KV, and more prefill than ${now} would not help`;
   reasons.push({ code: "transfer-bound", text, numbers: { nowReplicas: now, wantedReplicas: wanted } });
-  return now;
+  return wanted < now ? move("prefill", i, up, low, reasons) : now;
 }
 
 function move(role: "prefill" | "decode", i: ProposeInput, up: Found, low: Found, reasons: Reason[]): number {

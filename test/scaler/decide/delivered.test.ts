@@ -181,8 +181,8 @@ describe("batch limits", () => {
 
 describe("one link that all senders share", () => {
   /** Three senders, one link busy all the time, 4,000 transfers waiting for a link that makes 50 a second. */
-  function shared(at: number, decode: { kvUsage: number }): Observation {
-    const o = delivered({ at, rate: 20, isl: 2000, osl: 100, prefill: 3, decode: 2 }, { ttft: all(80, 250) });
+  function shared(at: number, prefill: number, decode: { kvUsage: number }): Observation {
+    const o = delivered({ at, rate: 20, isl: 2000, osl: 100, prefill, decode: 2 }, { ttft: all(80, 250) });
     return {
       ...o,
       pools: { ...o.pools, decode: { ...o.pools.decode, ...decode } },
@@ -190,14 +190,15 @@ describe("one link that all senders share", () => {
     };
   }
 
-  const after = (kvUsage: number): { decision: Decision; trim: number } => {
+  const after = (kvUsage: number, prefill = 3): { decision: Decision; trim: number } => {
     const policy = testPolicy();
     let state = fulcrum.start(policy, h200Prior, 0);
     let decision: Decision | undefined;
     for (let at = 5; at <= 400; at += 5) {
-      const r = fulcrum.tick(state, shared(at, { kvUsage }), policy);
+      const r = fulcrum.tick(state, shared(at, prefill, { kvUsage }), policy);
       state = r.state;
       decision = r.decision;
+      prefill = decision.pools.prefill.replicas;
     }
     if (decision === undefined) throw new Error("decided");
     return { decision, trim: state.trim.prefill.factor };
@@ -209,6 +210,12 @@ describe("one link that all senders share", () => {
     expect(decision.pools.prefill.replicas).toBeLessThanOrEqual(3);
     expect(trim).toBe(1);
     expect(decision.predicted.ttft).toBeGreaterThan(80);
+  });
+
+  it("lets prefill shrink to what its own work needs", () => {
+    const { decision } = after(0.3, 8);
+    expect(decision.pools.prefill.replicas).toBeLessThan(8);
+    expect(decision.pools.prefill.replicas).toBeGreaterThanOrEqual(2);
   });
 
   it("is not to blame when decode has no room for what arrives", () => {
