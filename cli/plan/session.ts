@@ -43,6 +43,8 @@ interface Running {
   readonly prior: Prior;
   readonly state: ReturnType<typeof fulcrum.start> | undefined;
   readonly at: number | undefined;
+  /** Seconds between the last two observations. */
+  readonly gap: number | undefined;
   readonly asked: Asked;
 }
 
@@ -95,10 +97,10 @@ function greet(message: Readonly<Record<string, unknown>>, bad: Bad): Running | 
   if (!policy.ok) return bad("PLAN_POLICY", ...policy.error.map((issue) => `${issue.code} ${issue.message}`));
   const written = message["profile"];
   if (written === undefined || written === null)
-    return { policy: policy.value, prior: toPrior(defaultProfile), state: undefined, at: undefined, asked: nothingAsked };
+    return { policy: policy.value, prior: toPrior(defaultProfile), state: undefined, at: undefined, gap: undefined, asked: nothingAsked };
   const profile = parseProfile(JSON.stringify(written), "profile");
   if (!profile.ok) return bad("PLAN_PROFILE", ...profile.error);
-  return { policy: policy.value, prior: toPrior(profile.value), state: undefined, at: undefined, asked: nothingAsked };
+  return { policy: policy.value, prior: toPrior(profile.value), state: undefined, at: undefined, gap: undefined, asked: nothingAsked };
 }
 
 function observe(
@@ -125,13 +127,24 @@ function observe(
 function tick(running: Running, observation: Observation): { readonly running: Running; readonly decision: Decision } {
   const { policy, prior } = running;
   const before = running.state ?? fulcrum.start(policy, prior, observation.at);
-  const { state, decision } = fulcrum.tick(before, observation, policy);
+  const gap = running.at === undefined ? undefined : observation.at - running.at;
+  const { state, decision } = fulcrum.tick(before, observation, paced(policy, gap, running.gap));
   const { prefill, decode } = observation.pools;
   const asked = {
     prefill: ask(running.asked, "prefill", prefill?.replicas, decision),
     decode: ask(running.asked, "decode", decode?.replicas, decision),
   };
-  return { running: { policy, prior, state, at: observation.at, asked }, decision };
+  return { running: { policy, prior, state, at: observation.at, gap, asked }, decision };
+}
+
+/**
+ * The driver sets the pace, not the policy's interval: what comes as slowly twice in a row is no gap in the evidence, after which
+ * nothing would scale down for a stabilization window.
+ */
+function paced(policy: Policy, gap: number | undefined, gapBefore: number | undefined): Policy {
+  const { spec } = policy;
+  const interval = Math.max(spec.behavior.interval, Math.min(gap ?? 0, gapBefore ?? 0));
+  return { ...policy, spec: { ...spec, behavior: { ...spec.behavior, interval } } };
 }
 
 /** The object of a line, or what is wrong with it. */

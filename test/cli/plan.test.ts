@@ -113,6 +113,16 @@ describe("plan", () => {
     expect(await batch(0.1)).toBeGreaterThan(96);
   });
 
+  test("at any interval, spare replicas go once a stabilization window was seen; a gap begins it anew", async () => {
+    const sized = async (times: readonly number[]): Promise<number> => {
+      const { answers } = await plan(HELLO, ...times.map((at) => observation(at, 40, 6)));
+      return (answers.at(-1) as { pools: { prefill: { replicas: number } } }).pools.prefill.replicas;
+    };
+    const every = (seconds: number): number[] => Array.from({ length: 12 }, (_, index) => index * seconds);
+    for (const seconds of [5, 31, 60, 120]) expect([seconds, await sized(every(seconds))]).toEqual([seconds, seconds === 5 ? 6 : 5]);
+    expect(await sized([...every(31), 12 * 31 + 600])).toBe(6);
+  });
+
   test("the same lines give the same answers", async () => {
     const lines = [HELLO, observation(0), observation(5, 80), observation(10, 160)];
     expect(await plan(...lines)).toEqual(await plan(...lines));
