@@ -5,6 +5,9 @@ package main
 import (
 	"context"
 	"flag"
+	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"go.opentelemetry.io/otel/trace/noop"
@@ -57,6 +60,14 @@ func run(ctx context.Context, kubeconfig, name, gpus string) error {
 		return err
 	}
 	flags, config := kubemark.GetHollowKubeletConfig(&kubemark.HollowKubeletOptions{NodeName: name, MaxPods: 110, NodeLabels: map[string]string{"nvidia.com/gpu.present": "true"}})
+	ending, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	go func() {
+		<-ending.Done()
+		// Made in the folder for temporary files, by Kubernetes' own helper.
+		os.RemoveAll(flags.RootDirectory)
+		os.Exit(0)
+	}()
 	// It would listen on all addresses, and for everybody.
 	config.EnableServer = false
 	config.ReadOnlyPort = 0

@@ -136,8 +136,13 @@ test("custom kinds: a definition serves them, with the scale paths it publishes;
   const spec = { group: "example.dev", scope: "Namespaced", names, versions: [version] };
   const metadata = { name: "things.example.dev" };
   expect(await code(definitions.createCustomResourceDefinition({ body: { metadata, spec: { ...spec, versions: [bare] } } }))).toBe(422);
-  await definitions.createCustomResourceDefinition({ body: { metadata, spec } });
   const custom = config.makeApiClient(CustomObjectsApi);
+  // Not by the typed API, which leaves out the rules.
+  const walks = { rule: "self.?list.orValue([]).all(e, e > 0)", message: "" };
+  const costly = { ...bare, schema: { openAPIV3Schema: { type: "object", "x-kubernetes-validations": [walks] } } };
+  const all = { group: "apiextensions.k8s.io", version: "v1", plural: "customresourcedefinitions" };
+  expect(await code(custom.createClusterCustomObject({ ...all, body: { metadata, spec: { ...spec, versions: [costly] } } }))).toBe(422);
+  await definitions.createCustomResourceDefinition({ body: { metadata, spec } });
   const where = { group: "example.dev", version: "v1", namespace: "demo", plural: "things" };
   const made = (await custom.createNamespacedCustomObject({
     ...where,

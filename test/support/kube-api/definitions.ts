@@ -1,3 +1,5 @@
+import type { Structural } from "../../../scripts/crd/structural.ts";
+import { unboundedLoops } from "../openapi.ts";
 import type { ServedKind } from "./kinds.ts";
 import type { KeptFields } from "./prune.ts";
 import { status, type Answer } from "./respond.ts";
@@ -7,7 +9,7 @@ interface Definition {
   readonly names: { readonly kind: string; readonly plural: string };
   readonly versions: readonly {
     readonly name: string;
-    readonly schema: { readonly openAPIV3Schema: KeptFields };
+    readonly schema: { readonly openAPIV3Schema: KeptFields & Structural };
     readonly subresources?: {
       readonly status?: object;
       readonly scale?: { readonly specReplicasPath: string; readonly statusReplicasPath: string; readonly labelSelectorPath?: string };
@@ -19,7 +21,9 @@ interface Definition {
 export function definitionProblem(body: Readonly<Record<string, unknown>>): Answer | undefined {
   const versions = (body["spec"] as Partial<Definition> | undefined)?.versions ?? [];
   const at = versions.findIndex(({ schema }) => (schema as Definition["versions"][0]["schema"] | undefined)?.openAPIV3Schema === undefined);
-  return at < 0 ? undefined : status(422, "Invalid", `spec.versions[${at}].schema.openAPIV3Schema: Required value: schemas are required`);
+  if (at >= 0) return status(422, "Invalid", `spec.versions[${at}].schema.openAPIV3Schema: Required value: schemas are required`);
+  const [costly] = versions.flatMap(({ schema }) => unboundedLoops(schema.openAPIV3Schema));
+  return costly === undefined ? undefined : status(422, "Invalid", `${costly}: Forbidden: estimated rule cost exceeds budget`);
 }
 
 /** The kinds that a CustomResourceDefinition adds, with the scale paths it publishes. */
