@@ -15,6 +15,7 @@ import { countMisses, missing, noMisses } from "./delivered.ts";
 import { forecast, resumeForecasts, startForecasts, worst, type Demand } from "./demand.ts";
 import { assess, paid, type Assessed } from "./evidence.ts";
 import { guard, type GuardContext } from "./guards.ts";
+import { horizonOf } from "./horizon.ts";
 import { insightOf } from "./insight.ts";
 import { notice } from "./notice.ts";
 import type { Plan, Prediction } from "./predict.ts";
@@ -89,7 +90,7 @@ function tick(
   if (evidence.level === "none") {
     return { state, decision: hold(o, known(before, o, current, spec), { code: "insufficient-evidence", text: evidence.gaps.join("; ") }) };
   }
-  const horizon = Math.max(state.learned.lead.prefill.value, state.learned.lead.decode.value) + spec.behavior.interval;
+  const horizon = horizonOf(state.learned, current, spec);
   const eased = easeOf(state, spec);
   const seen = forecast(state.learned.workload, state.forecasts, o.at, horizon, eased);
   if (seen === undefined) {
