@@ -154,6 +154,7 @@ function decide(
     // What the KV path delays is no fault of prefill.
     missing: { ...missing(misses), ...(held ? { prefill: false } : {}) },
     modelError: modelErrors(state.learned),
+    idle: heaviest.arrivals * spec.behavior.scaleDown.stabilization < 1,
     nearEnough: nearEnough(here, proposal.targets, o, spec),
   };
   const guarded = probe("guard", () => guard(proposal.plan, context));

@@ -38,6 +38,8 @@ export interface GuardContext {
   readonly floors: { readonly prefill: number; readonly decode: number };
   /** Rolling relative error of each pool's latency model. */
   readonly modelError: Readonly<Record<Role, number>>;
+  /** Not one request is expected in a whole stabilization window: any model knows what that takes. */
+  readonly idle: boolean;
   /** Whether the last intervals delivered less than the objective, by pool (TTFT is prefill's, ITL decode's). */
   readonly missing: Readonly<Record<Role, boolean>>;
   /** Predicted and delivered latency are close enough to the targets to leave the pools alone. */
@@ -81,8 +83,12 @@ const partialEvidence = perPool("partial-evidence", (role, wanted, c) => ({
   why: "with part of the replicas unseen nothing scales down",
 }));
 
-/** Speaks whenever a model is off, whether it changes the plan or not: it is refitted, and what it calls spare is not believed. */
+/**
+ * Speaks whenever a model is off, whether it changes the plan or not: it is refitted, and what it calls spare is not believed. Without
+ * traffic it cannot be refitted, and would keep an idle fleet for ever.
+ */
 const modelMismatch: Guard = (plan, c) => {
+  if (c.idle) return { plan, reasons: [] };
   const off = ROLES.filter((role) => c.modelError[role] > MISMATCH);
   const next = { ...plan };
   for (const role of off) next[role] = Math.max(plan[role], c.current[role]);

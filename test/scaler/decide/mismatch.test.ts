@@ -12,13 +12,13 @@ function off(o: Observation, slower: number): Observation {
   return { ...o, pools: { ...o.pools, decode: { ...o.pools.decode, interval: { ...interval, steps } } } };
 }
 
-/** A load that falls to a tenth after five minutes, on six decode replicas; `slower` says how far off steps are at a tick. */
-function follow(slower: (tick: number) => number): Decision[] {
+/** A load that falls to `rest` requests per second after five minutes, on six decode replicas; `slower` says how far off steps are at a tick. */
+function follow(slower: (tick: number) => number, rest = 6): Decision[] {
   const policy = testPolicy();
   let state = fulcrum.start(policy, h200Prior, 0);
   let decode = 6;
   return Array.from({ length: 120 }, (_, i) => {
-    const o = observationOf({ at: (i + 1) * 5, rate: i < 60 ? 60 : 6, isl: 500, osl: 400, prefill: 2, decode });
+    const o = observationOf({ at: (i + 1) * 5, rate: i < 60 ? 60 : rest, isl: 500, osl: 400, prefill: 2, decode });
     const result = fulcrum.tick(state, off(o, slower(i)), policy);
     state = result.state;
     decode = result.decision.pools.decode.replicas;
@@ -37,6 +37,12 @@ describe("a model that does not describe what is delivered", () => {
     expect(least).toBeGreaterThanOrEqual(decisions[59]?.pools.decode.replicas ?? Infinity);
     const reason = decisions.at(-1)?.reasons.find(({ code }) => code === "model-mismatch");
     expect(reason?.numbers?.["errorRatio"]).toBeGreaterThan(0.25);
+  });
+
+  it("does not keep an idle fleet, on which it cannot be refitted", () => {
+    const decisions = follow((i) => (i % 2 === 0 ? 0.55 : 1.8), 0);
+    expect(mismatches(decisions.slice(40, 60))).toBeGreaterThan(10);
+    expect(decisions.at(-1)?.pools.decode.replicas).toBe(1);
   });
 
   it("is not found where the model is only of another speed than the prior, or scatters a little", () => {

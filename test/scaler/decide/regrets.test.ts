@@ -24,6 +24,7 @@ function shrink(since: number, count: number): ReturnType<typeof guard> {
     conversion: false,
     floors: { prefill: 1, decode: 1 },
     modelError: { prefill: 0, decode: 0 },
+    idle: false,
     missing: { prefill: false, decode: false },
     nearEnough: false,
   };
