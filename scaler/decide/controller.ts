@@ -94,7 +94,10 @@ function tick(
   const eased = easeOf(state, spec);
   const seen = forecast(state.learned.workload, state.forecasts, o.at, horizon, eased);
   if (seen === undefined) {
-    return { state, decision: hold(o, current, { code: "within-range", text: "no request was seen yet: nothing to size by" }) };
+    return {
+      state,
+      decision: hold(o, known(before, o, current, spec), { code: "within-range", text: "no request was seen yet: nothing to size by" }),
+    };
   }
   const { demand, forecasts } = seen;
   return decide({ ...state, forecasts }, o, policy, { evidence, current, had: before.lastPaid ?? current, demand, probe, eased });
@@ -136,7 +139,7 @@ function decide(
   );
   if (proposal === undefined) {
     const text = "no plan lies within the policy's minimum, maximum, ratio and GPU budget";
-    return { state: { ...state, window }, decision: hold(o, current, { code: "budget", text }) };
+    return { state: { ...state, window }, decision: hold(o, known(state, o, current, spec), { code: "budget", text }) };
   }
   const here = weigh(current, bounds, proposal.targets, situation).prediction;
   const misses = countMisses(state.misses, o, proposal.targets, spec);

@@ -55,6 +55,16 @@ describe("a pool that lost all its replicas at once", () => {
   });
 });
 
+describe("a pool without replicas before the first request", () => {
+  it("is advised its minimum", () => {
+    const o = observationOf({ at: 5, rate: 0, isl: 2000, osl: 200, prefill: 1, decode: 1 });
+    const none = { replicas: { ready: 0, starting: [], draining: 0 } };
+    const empty = { ...o, pools: { prefill: { ...o.pools.prefill, ...none }, decode: { ...o.pools.decode, ...none } } };
+    const { decision } = fulcrum.tick(fulcrum.start(policy, h200Prior, 0), empty, policy);
+    expect(counts(decision)).toEqual({ prefill: 1, decode: 1 });
+  });
+});
+
 describe("whatever is left", () => {
   it("the advice is never below the minimum while the budget holds it", () => {
     const ready = fc.integer({ min: 0, max: 6 });
