@@ -66,6 +66,14 @@ describe("a pool without replicas before the first request", () => {
 });
 
 describe("whatever is left", () => {
+  it("pools that were empty from the start, before any request, are asked for at their minimum", () => {
+    const o = observationOf({ at: 5, rate: 0, isl: 2000, osl: 200, prefill: 1, decode: 1 });
+    const replicas = { ready: 0, starting: [], draining: 0 };
+    const pools = { prefill: { ...o.pools.prefill, replicas }, decode: { ...o.pools.decode, replicas } };
+    const { decision } = fulcrum.tick(fulcrum.start(policy, h200Prior, 0), { ...o, pools }, policy);
+    expect(counts(decision)).toEqual({ prefill: 1, decode: 1 });
+  });
+
   it("the advice is never below the minimum while the budget holds it", () => {
     const ready = fc.integer({ min: 0, max: 6 });
     fc.assert(
