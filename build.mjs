@@ -16,6 +16,14 @@ const compact = { minifyWhitespace: true, minifySyntax: true, lineLimit: 160 };
 // A measuring program for machines with a GPU. It belongs to a checkout; the image is built without scripts/.
 const measuring = existsSync("scripts/gpu-truth.ts") ? { "gpu-truth": "scripts/gpu-truth.ts" } : {};
 
+// Zod's messages in fifty languages, which nothing asks for, would be a tenth of what an agent loads. English is its default.
+const english = {
+  name: "english",
+  setup({ onLoad }) {
+    onLoad({ filter: /[\\/]zod[\\/]v4[\\/]locales[\\/]index\.js$/ }, () => ({ contents: 'export { default as en } from "./en.js";' }));
+  },
+};
+
 await mkdir("dist/web", { recursive: true });
 const [processes] = await Promise.all([
   build({
@@ -38,6 +46,7 @@ const [processes] = await Promise.all([
     banner,
     // Optional and native: the processes of the GPU readers find it in node_modules, or say that it is not there.
     external: ["koffi"],
+    plugins: [english],
   }),
   build({
     ...common,

@@ -1,5 +1,5 @@
 import { availableParallelism, loadavg } from "node:os";
-import { mem } from "systeminformation";
+import { mem } from "systeminformation/lib/memory.js";
 import { type Result, err, ok } from "../core/result.ts";
 import type { NodeReport } from "../wire/messages.ts";
 import { type Health, down, unknown, up } from "./scrape/health.ts";
@@ -17,7 +17,7 @@ export interface HostReader {
 const PERIOD = 5;
 
 /**
- * Memory and load of the node. Of systeminformation only `mem()` is used: it reads /proc/meminfo without a
+ * Memory and load of the node. Of systeminformation only `mem()` is used, and loaded: it reads /proc/meminfo without a
  * child process, while most of its other calls start several. Whatever it answers as 0 counts as unknown.
  */
 export function createHostReader(now: () => number): HostReader {

@@ -1,5 +1,4 @@
 import type { Command } from "commander";
-import { parse } from "yaml";
 import type { z } from "zod";
 import { envName, flagName, resolveSettings } from "../wire/settings.ts";
 import { badInput } from "./exit.ts";
@@ -30,14 +29,15 @@ function defaultOf(field: z.ZodType): string | undefined {
 export async function settingsOf<S extends z.ZodObject>(schema: S, options: Readonly<Record<string, unknown>>): Promise<z.output<S>> {
   const { config, ...flags } = options;
   const name = typeof config === "string" ? config : process.env["FULCRUM_CONFIG"];
-  const file = name === undefined || name === "" ? undefined : { name, value: parseFile(name, await readInput(name)) };
+  const file = name === undefined || name === "" ? undefined : { name, value: await parseFile(name, await readInput(name)) };
   const resolved = resolveSettings(schema, { ...(file === undefined ? {} : { file }), env: process.env, flags });
   if (!resolved.ok) throw badInput(...resolved.error);
   return resolved.value;
 }
 
-/** JSON is YAML too: one parser, and one form of message. */
-export function parseFile(name: string, text: string): unknown {
+/** JSON is YAML too: one parser, and one form of message. It is loaded here because an agent without a file would keep its megabyte for nothing. */
+export async function parseFile(name: string, text: string): Promise<unknown> {
+  const { parse } = await import("./parse-yaml.ts");
   try {
     return parse(text) as unknown;
   } catch (error) {

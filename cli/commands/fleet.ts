@@ -17,7 +17,7 @@ export const fleet: Define = (command, run) => {
 };
 
 async function start(config: string): Promise<number> {
-  const settings = parseFleetSettings(parseFile(config, await readInput(config)));
+  const settings = parseFleetSettings(await parseFile(config, await readInput(config)));
   if (!settings.ok) throw badInput(`${config}: ${settings.error.message}`);
   const { runFleet } = await import("../../fleet/main.ts");
   await runFleet(settings.value, interrupted());
