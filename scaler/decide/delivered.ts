@@ -18,7 +18,7 @@ const MOST = 1000;
 
 /**
  * Prefill answers for TTFT; decode for ITL, and for TTFT as well while requests queue for it. `targets` are those that replicas can
- * meet, so that nobody is held to what no plan could deliver. An interval without samples ends a row, unless requests still wait.
+ * meet, so that nobody is held to what no plan could deliver. A latency that is not told ends no row; measured silence does.
  */
 export function countMisses(m: Misses, o: Observation, targets: Targets, spec: PolicySpec): Misses {
   const { prefill, decode } = o.pools;
@@ -27,15 +27,17 @@ export function countMisses(m: Misses, o: Observation, targets: Targets, spec: P
     const share = seen === undefined || quantile === undefined ? undefined : attainedShare(seen, target);
     return share === undefined || quantile === undefined ? undefined : share < quantile;
   };
-  const row = (count: number, bad: boolean | undefined, waiting: number): number => {
-    if (bad === undefined) return waiting > 0 ? count : 0;
+  const row = (count: number, bad: boolean | undefined, silent: boolean): number => {
+    if (bad === undefined) return silent ? 0 : count;
     return bad ? Math.min(MOST, count + 1) : 0;
   };
   const late = missed(prefill?.interval?.ttft, targets.ttft, objectives.ttft?.quantile);
   const slow = missed(decode?.interval?.itl, targets.itl, objectives.itl?.quantile);
   const queued = decode?.queue?.requests ?? 0;
   const both = slow === undefined && late === undefined ? undefined : slow === true || (late === true && queued > 0);
-  return { prefill: row(m.prefill, late, prefill?.queue?.requests ?? 0), decode: row(m.decode, both, queued) };
+  const silent = prefill?.interval?.arrivals === 0 && (prefill.queue?.requests ?? 0) === 0;
+  const still = decode?.interval?.outputTokens === 0 && queued === 0;
+  return { prefill: row(m.prefill, late, silent), decode: row(m.decode, both, still) };
 }
 
 /** Whether each pool has missed for long enough to say that it is not spare. */

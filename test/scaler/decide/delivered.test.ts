@@ -55,10 +55,13 @@ describe("intervals that missed an objective", () => {
     expect([after(full), after(slow), after(late), after(good)]).toEqual([true, true, false, false]);
   });
 
-  it("are not ended by silence while requests wait, and end with an empty queue", () => {
-    const two = { prefill: 2, decode: 0 };
-    expect(countMisses(two, delivered(quiet, { prefillQueue: 5 }), targets, spec).prefill).toBe(2);
-    expect(countMisses(two, delivered(quiet, {}), targets, spec).prefill).toBe(0);
+  it("are not ended by a latency that nobody told, and end with measured silence and an empty queue", () => {
+    const two = { prefill: 2, decode: 2 };
+    const none = { ...quiet, rate: 0 };
+    expect(countMisses(two, delivered(quiet, {}), targets, spec)).toEqual(two);
+    expect(countMisses(two, delivered(none, { prefillQueue: 5, decodeQueue: 5 }), targets, spec)).toEqual(two);
+    expect(countMisses(two, { ...delivered(none, {}), pools: {} }, targets, spec)).toEqual(two);
+    expect(countMisses(two, delivered(none, {}), targets, spec)).toEqual({ prefill: 0, decode: 0 });
   });
 
   it("are judged by a target that can be met", () => {
