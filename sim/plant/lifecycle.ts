@@ -196,7 +196,7 @@ export function retireDrained(world: World): void {
   if (world.draining === 0) return;
   for (const replica of [...world.prefill, ...world.decode]) {
     if (replica.phase !== "draining") continue;
-    if (replica.role === "prefill" && replica.becomes !== undefined) dropParked(world, replica);
+    if (replica.role === "prefill") dropParked(world, replica);
     if (!isEmpty(replica)) continue;
     remove(world, replica);
     if (replica.becomes !== undefined) start(world, replica.becomes.role, replica.gpus, 0);
@@ -204,8 +204,9 @@ export function retireDrained(world: World): void {
 }
 
 /**
- * Where every decode replica there will be is a prefill replica that waits for its computed prompts to be taken, each would
- * wait for the other. So one that switches lets them go when nobody is there to take them; they are computed again.
+ * Where every decode replica there will be is a prefill replica that is to switch, or waits for the GPU of one that is to leave, and that
+ * one waits for its computed prompts to be taken, each would wait for the other. So one that drains lets them go when nobody is
+ * there to take them; they are computed again.
  */
 function dropParked(world: World, replica: PrefillReplica): void {
   if (replica.parked === 0 || world.decode.some(({ phase }) => phase !== "draining")) return;

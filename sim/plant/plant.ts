@@ -51,6 +51,7 @@ export function createPlant(config: PlantConfig, models: PlantModels, sink: Plan
       world.maxBatchedTokens = Math.max(1, Math.floor(limits.maxBatchedTokens ?? world.maxBatchedTokens));
       world.maxNumSeqs = Math.max(1, Math.floor(limits.maxNumSeqs ?? world.maxNumSeqs));
       for (const replica of world.decode) joinSoon(world, replica);
+      settle(world);
     },
     switchRole(from, count) {
       const switched = switchRole(world, from, count);

@@ -91,6 +91,18 @@ describe("replica lifecycle", () => {
     expect(phases("decode")).toEqual(["ready"]);
   });
 
+  it("drains though nobody is there to take its computed prompts: decode may be waiting for its very GPU", () => {
+    const { plant, records, phases } = build(config({ gpus: 2, prefill: { replicas: 2 }, decode: { replicas: 0 } }));
+    for (let id = 0; id < 6; id += 1) plant.submit(request(id, id * 0.01, 500, 10));
+    plant.advanceTo(5);
+    expect(plant.unrouted("decode")).toBe(6);
+    plant.scale("decode", 1);
+    plant.scale("prefill", 1);
+    plant.advanceTo(Infinity);
+    expect([phases("prefill"), phases("decode")]).toEqual([["ready"], ["ready"]]);
+    expect(records.map((record) => record.request.id).toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5]);
+  });
+
   it("crash: what it held starts over with its arrival, and a replacement starts", () => {
     const { plant, records, phases } = build(config({ decode: { replicas: 1, leadTime: 7 } }));
     plant.submit(request(0, 0, 500, 1000));

@@ -63,6 +63,17 @@ describe("convertible decode", () => {
     }
   });
 
+  it("takes a prompt that waited for a slot as soon as the limit gives it one", () => {
+    const alone = convertible(config({ prefill: { replicas: 0 }, decode: { maxNumSeqs: 1 } }));
+    const plant = createPlant(alone, MODELS, {});
+    plant.submit(request(0, 0, 100, 2000));
+    plant.submit(request(1, 1, 100, 10));
+    plant.advanceTo(2);
+    expect(plant.unrouted("prefill")).toBe(1);
+    plant.setLimits({ maxNumSeqs: 2 });
+    expect(plant.unrouted("prefill")).toBe(0);
+  });
+
   it("brings first tokens of a burst sooner, for longer gaps between the tokens of others", () => {
     const steady = Array.from({ length: 100 }, (_, id) => request(id, id * 0.1, 1000, 200));
     const burst = Array.from({ length: 60 }, (_, index) => request(100 + index, 5 + index * 0.05, 4000, 50));
@@ -82,13 +93,18 @@ describe("convertible decode", () => {
 
 describe("plant laws with convertible decode, under scaling, crashes, role switches, faults and full KV memory", () => {
   const seeds = fc.integer({ min: 1, max: 2 ** 31 - 1 });
+  // A raised limit gave a slot to a waiting prompt, which nobody told; prefill replicas that were to leave kept prompts for a decode pool that waited for their GPUs.
+  const REGRESSIONS: [number, number, number][] = [
+    [65_325_926, 6, 0],
+    [39_019_608, 1, 0],
+  ];
   const check = (law: (scene: Scenario) => void, calm = false): void =>
     fc.assert(
       fc.property(seeds, fc.integer({ min: 1, max: 900 }), fc.integer({ min: 0, max: 3000 }), (seed, chunkTokens, queueTokens) => {
         const scene = scenario(seed, calm);
         law({ ...scene, config: convertible(scene.config, { chunkTokens, queueTokens }) });
       }),
-      { numRuns: 150 },
+      { numRuns: 150, examples: REGRESSIONS },
     );
 
   it("finishes every request once, in order of its stages, within memory, and leaves nothing behind", () => {
