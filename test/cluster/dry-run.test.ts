@@ -9,6 +9,7 @@ import { component, needs } from "../support/components.ts";
 import { openDoor, type OpenDoor } from "../support/kube-api/door.ts";
 import { KINDS, MANIFEST_KINDS } from "../support/kube-api/kinds.ts";
 import { startKubeApi, type KubeApiServer } from "../support/kube-api/server.ts";
+import { REAL_CLUSTER } from "../support/cluster/real.ts";
 import { strictProblems } from "../support/kube-kinds.ts";
 import type { KubeObject } from "../support/manifests.ts";
 import { violations } from "../support/openapi.ts";
@@ -16,7 +17,7 @@ import { stackProblems } from "../support/stacks.ts";
 
 /**
  * `kubectl apply --dry-run=server` of everything under deploy/ that is applied, with strict validation: on the tests' API server, or
- * unchanged on the cluster of FULCRUM_TEST_KUBECONFIG. There namespaces and our custom resource that are missing are made, and removed.
+ * unchanged on a real cluster. There namespaces and our custom resource that are missing are made, and removed.
  */
 const kubectl = component("kubectl");
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -62,11 +63,10 @@ function problemsOf(object: unknown): readonly string[] {
 
 describe.skipIf(kubectl === undefined)(`a server-side dry run ${needs("kubectl")}`, () => {
   beforeAll(async () => {
-    const real = process.env["FULCRUM_TEST_KUBECONFIG"];
-    fake = real === undefined ? await startKubeApi("secret", [...KINDS, ...MANIFEST_KINDS]) : undefined;
+    fake = REAL_CLUSTER === undefined ? await startKubeApi("secret", [...KINDS, ...MANIFEST_KINDS]) : undefined;
     if (fake !== undefined) fake.validate = problemsOf;
     door = fake === undefined ? undefined : await openDoor(fake.url);
-    where = door === undefined ? { KUBECONFIG: real ?? "" } : { KUBECONFIG: "/dev/null", SERVER: door.url };
+    where = door === undefined ? { KUBECONFIG: REAL_CLUSTER ?? "" } : { KUBECONFIG: "/dev/null", SERVER: door.url };
     for (const namespace of NAMESPACES) {
       if ((await run(["get", "namespace", namespace])).code === 0) continue;
       const object = JSON.stringify({ apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } });

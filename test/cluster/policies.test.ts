@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import type { Structural } from "../../scripts/crd/structural.ts";
 import { until } from "../scaler/support/wait.ts";
+import { kubeConfigOf, REAL_CLUSTER } from "../support/cluster/real.ts";
 import { violations } from "../support/openapi.ts";
 import { BAD_SPECS, GOOD_SPEC, specs } from "../support/policy-specs.ts";
 
@@ -12,7 +13,6 @@ import { BAD_SPECS, GOOD_SPEC, specs } from "../support/policy-specs.ts";
  * What a real API server says of ScalingPolicy objects, which the other tests take from their own reading of the definition
  * (support/openapi.ts, support/cel.ts): the same objects to both. Nothing is kept: every create is a dry run.
  */
-const kubeconfig = process.env["FULCRUM_TEST_KUBECONFIG"];
 const file = new URL("../../deploy/base/crd/scalingpolicies.yaml", import.meta.url);
 const definition = parse(readFileSync(file, "utf8")) as { spec: { versions: [{ schema: { openAPIV3Schema: Structural } }] } };
 const schema = definition.spec.versions[0].schema.openAPIV3Schema;
@@ -21,13 +21,13 @@ const DEFINITIONS = { group: "apiextensions.k8s.io", version: "v1", plural: "cus
 const where = { group: "fulcrum.dev", version: "v1alpha1", namespace: "default", plural: "scalingpolicies" };
 const policy = (spec: unknown) => ({ apiVersion: "fulcrum.dev/v1alpha1", kind: "ScalingPolicy", metadata: { name: "p" }, spec });
 
-describe.skipIf(kubeconfig === undefined)(
-  "a real API server and the tests' own judge policies alike [needs FULCRUM_TEST_KUBECONFIG]",
+describe.skipIf(REAL_CLUSTER === undefined)(
+  "a real API server and the tests' own judge policies alike [needs a real cluster: KUBECONFIG=… npm run test:cluster]",
   () => {
-    const config = new KubeConfig();
+    let config = new KubeConfig();
     let made = false;
     beforeAll(async () => {
-      config.loadFromFile(kubeconfig ?? "");
+      config = kubeConfigOf(REAL_CLUSTER ?? "");
       const api = config.makeApiClient(ApiextensionsV1Api);
       const { items } = await api.listCustomResourceDefinition();
       made = !items.some((item) => item.metadata?.name === "scalingpolicies.fulcrum.dev");

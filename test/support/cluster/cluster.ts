@@ -1,12 +1,13 @@
-import { ApiextensionsV1Api, CoreV1Api, CustomObjectsApi, KubeConfig } from "@kubernetes/client-node";
+import { ApiextensionsV1Api, CoreV1Api, CustomObjectsApi } from "@kubernetes/client-node";
 import { BUILT_IN_GROUPS, KINDS } from "../kube-api/kinds.ts";
 import { startKubelet } from "../kube-api/kubelet.ts";
 import { startKubeApi, type KubeApiServer } from "../kube-api/server.ts";
 import { startFaultProxy, type Faults } from "./fault-proxy.ts";
 import { ownControlPlane } from "./own.ts";
+import { kubeConfigOf, REAL_CLUSTER } from "./real.ts";
 import { SHAPES, type Shape } from "./shapes.ts";
 
-/** A cluster to act on: the API server of the tests, or whatever KUBECONFIG leads to. */
+/** A cluster to act on: the API server of the tests, or a real one. */
 export interface Cluster {
   readonly kubeconfig: string;
   /** Undefined = a real cluster. */
@@ -31,16 +32,15 @@ export interface Cluster {
 const MINIMAL = "fulcrum.dev/minimal";
 
 /**
- * By default a plain cluster of our own; `FULCRUM_TEST_KUBECONFIG` names a real one, and `FULCRUM_TEST_CRDS=install` lets it have minimal
+ * By default a plain cluster of our own, else the real one that is named; `FULCRUM_TEST_CRDS=install` lets that have minimal
  * definitions of the kinds it lacks. On the own cluster they are always installed, the same way.
  */
 export async function openCluster(): Promise<Cluster> {
-  const real = process.env["FULCRUM_TEST_KUBECONFIG"];
   const plain = KINDS.filter((k) => BUILT_IN_GROUPS.has(k.group));
-  const fake = real === undefined ? await startKubeApi("secret", plain) : undefined;
+  const fake = REAL_CLUSTER === undefined ? await startKubeApi("secret", plain) : undefined;
   const kubelet = fake === undefined ? undefined : startKubelet(fake, { readyAfter: 20, endsAfter: 60 });
-  const config = new KubeConfig();
-  config.loadFromFile(fake?.kubeconfig ?? real ?? "");
+  const config = kubeConfigOf(fake?.kubeconfig ?? REAL_CLUSTER ?? "");
+  if (fake === undefined) console.info(`the cluster of these tests: ${config.currentContext}, ${config.getCurrentCluster()?.server}`);
   const proxy = fake === undefined ? await startFaultProxy(config) : undefined;
   const kubeconfig = fake?.kubeconfig ?? proxy?.kubeconfig ?? "";
   const [core, custom] = [config.makeApiClient(CoreV1Api), config.makeApiClient(CustomObjectsApi)];

@@ -1,7 +1,8 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { CoreV1Api, KubeConfig } from "@kubernetes/client-node";
+import { CoreV1Api } from "@kubernetes/client-node";
+import { kubeConfigOf, REAL_CLUSTER } from "./real.ts";
 
 /** A request that a service account of Fulcrum's made, as the API server judged it. */
 export interface Judged {
@@ -33,10 +34,9 @@ export interface OwnControlPlane {
 /** Undefined where the tests do not run on it. */
 export function ownControlPlane(): OwnControlPlane | undefined {
   const controls = process.env["FULCRUM_TEST_CONTROL_PLANE"];
-  const kubeconfig = process.env["FULCRUM_TEST_KUBECONFIG"];
+  const kubeconfig = REAL_CLUSTER;
   if (controls === undefined || kubeconfig === undefined) return undefined;
-  const config = new KubeConfig();
-  config.loadFromFile(kubeconfig);
+  const config = kubeConfigOf(kubeconfig);
   const { server = "", caFile = "" } = config.getCurrentCluster() ?? {};
   const core = config.makeApiClient(CoreV1Api);
   const order = async (method: string, path: string): Promise<string> => {

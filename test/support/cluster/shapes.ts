@@ -25,7 +25,8 @@ export interface Shape {
   readonly group?: { readonly size: number; labels(name: string, role: Role, index: number, worker: number): Labels };
 }
 
-const IMAGE = process.env["FULCRUM_TEST_IMAGE"] ?? "pause";
+/** An image that just waits. */
+const IMAGE = process.env["FULCRUM_TEST_IMAGE"] ?? "registry.k8s.io/pause:3.10";
 export const podSpec = { terminationGracePeriodSeconds: 1, containers: [{ name: "engine", image: IMAGE }] };
 
 /** Fields of users' that nobody but them may change. */
