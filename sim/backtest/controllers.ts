@@ -3,6 +3,7 @@ import { fulcrum } from "../../scaler/decide/controller.ts";
 import type { Controller } from "../../scaler/decide/controller.types.ts";
 import { hpaQueue } from "../baselines/hpa-queue.ts";
 import { oracle } from "../baselines/oracle.ts";
+import { provisioned } from "../baselines/provisioned.ts";
 import { plannerDefault, slaPlanner } from "../baselines/sla-planner.ts";
 import { sloAware } from "../baselines/slo-aware.ts";
 import { bestStatic } from "../baselines/static.ts";
@@ -23,15 +24,27 @@ function adaptive<State>(controller: Controller<State>): Runner {
   return { name, run: (setup, hooks) => runBacktestOnce(setup, warmStart(setup), name, controller, hooks) };
 }
 
+/** A published controller as it is, or given `factor` times the replicas it asks for. */
+const peer =
+  <State>(controller: Controller<State>) =>
+  (factor: number): Runner =>
+    adaptive(factor === 1 ? controller : provisioned(controller, factor));
+
+export const PEERS: readonly ((factor: number) => Runner)[] = [
+  peer(hpaQueue),
+  peer(tokenBacklog),
+  peer(sloAware),
+  peer(slaPlanner),
+  peer(plannerDefault),
+  peer(velocity),
+];
+
+export const FULCRUM: Runner = adaptive(fulcrum);
+
 export const RUNNERS: readonly Runner[] = [
-  adaptive(fulcrum),
+  FULCRUM,
   { name: "static", run: (setup, hooks) => bestStatic(setup, hooks).result },
-  adaptive(hpaQueue),
-  adaptive(tokenBacklog),
-  adaptive(sloAware),
-  adaptive(slaPlanner),
-  adaptive(plannerDefault),
-  adaptive(velocity),
+  ...PEERS.map((of) => of(1)),
   { name: "oracle", run: oracle },
 ];
 

@@ -5,6 +5,7 @@ import { judge, type Outcome } from "../../../sim/scenarios/board.ts";
 import { parseScenarios } from "../../../sim/scenarios/config.ts";
 import { scoreboard } from "../../../sim/scenarios/markdown.ts";
 import { prepareScenario } from "../../../sim/scenarios/prepare.ts";
+import { provisionedBoard } from "../../../sim/scenarios/provisioned.ts";
 
 const text = readFileSync(new URL("../../../sim/scenarios/scoreboard.json", import.meta.url), "utf8");
 const parsed = parseScenarios(text, "scoreboard.json");
@@ -122,5 +123,33 @@ describe("the page", () => {
     expect(page).toContain("dominates Fulcrum (better `both` and fewer GPU-hours): 0 of 1 scenarios");
     expect(page).toContain("| **fulcrum** | 90.00 | 90.00 | 90.00 |");
     expect(page).toContain("Not run: no such fault.");
+  });
+});
+
+describe("the page of provisioned baselines", () => {
+  it("says which serves as well for how much, and marks the one that does for less", () => {
+    const own = result("fulcrum", 0.95, 10);
+    const peers = [
+      { factor: 1, run: result("a", 0.9, 5) },
+      { factor: 2, run: result("a", 0.96, 12) },
+      { factor: 1, run: result("b", 0.94, 9) },
+      { factor: 2, run: result("b", 0.95, 11) },
+    ];
+    const facts = { command: "npm run scoreboard -- --provisioned", data: "All traffic is generated." };
+    const page = provisionedBoard(
+      [
+        { name: "x", own, peers },
+        { name: "odd", skipped: "no such fault" },
+      ],
+      facts,
+    );
+    expect(page).toContain("serves as well as Fulcrum for as little: 1 of 1 scenarios.");
+    expect(page).toContain("| x | 95.00 @ 10.00 | b × 2: 95.00 @ 11.00 | 1.10 |");
+    expect(page).toContain("| a | 90.00 @ 5.00 | 96.00 @ 12.00 |");
+    expect(page).toContain("Not run: no such fault.");
+    const lost = provisionedBoard([{ name: "x", own, peers: [{ factor: 1, run: result("c", 0.97, 9.5) }] }], facts);
+    expect(lost).toContain("for as little: 0 of 1 scenarios.");
+    expect(lost).toContain("| c | **97.00 @ 9.50** |");
+    expect(provisionedBoard([{ name: "x", own, peers: [] }], facts)).toContain("| none at any factor | — |");
   });
 });
