@@ -10,6 +10,7 @@ export default defineConfig({
     hookTimeout: 120_000,
     teardownTimeout: 20_000,
     globalSetup: ["test/support/build.ts"],
+    setupFiles: ["test/support/seed.ts"],
     reporters: ["default", "./scripts/summary-reporter.ts"],
   },
 });
