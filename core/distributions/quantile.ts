@@ -3,6 +3,9 @@ import { sketchQuantile } from "../sketch/quantile.ts";
 import type { BucketDistribution } from "./bucket-distribution.ts";
 import { bucketExponent, lowerBound } from "./bucket-shape.ts";
 
+/** Samples at a bound lie in the bucket below it, so a quantile inside a bucket is above its lower bound by what survives rounding. */
+const ABOVE_BOUND = 1e-12;
+
 /** Undefined when there are no samples or q is outside 0..1. */
 export function quantileOf(d: Distribution, q: number): number | undefined {
   return d.kind === "sketch" ? sketchQuantile(d.sketch, q) : bucketQuantile(d, q);
@@ -22,7 +25,7 @@ function bucketQuantile(d: BucketDistribution, q: number): number | undefined {
       const upper = d.le[i] ?? 0;
       const lower = lowerBound(d.le, i);
       const share = Math.max(0, (rank - below) / inside);
-      return lower + (upper - lower) * share ** (1 / bucketExponent(d, i));
+      return lower + (upper - lower) * Math.max(ABOVE_BOUND, share ** (1 / bucketExponent(d, i)));
     }
     below += inside;
   }

@@ -45,6 +45,8 @@ describe("quantiles of a coarse histogram whose sum is exact", () => {
           before = x;
         }
       }),
+      // So many samples near the lower bound that the quantile was rounded to it, where the samples above it do not count.
+      { examples: [[[0.013263119298217952, 0.010225990646452616, 0.0015108900553294348]]] },
     );
   });
 });
