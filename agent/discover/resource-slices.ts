@@ -31,15 +31,15 @@ export async function readResourceSlices(api: KubeApi, node: string, signal: Abo
 function devicesIn(value: unknown, path: string): Result<ClaimDevices, string> {
   const parsed = listSchema.safeParse(value);
   if (!parsed.success) return err(`${path}: not a list of resource slices`);
-  const found = new Map<string, { uuid: string; parent?: string }>();
+  const found = new Map<string, string>();
   for (const { spec } of parsed.data.items) {
     if (spec.driver !== GPU_DRIVER) continue;
     for (const { name, attributes: own, basic } of spec.devices ?? []) {
       // Before v1beta2 the attributes stood one level deeper.
       const told = own ?? basic?.attributes ?? {};
-      const [uuid, parent] = [told["uuid"]?.string, told["parentUUID"]?.string];
+      const uuid = told["uuid"]?.string;
       if (typeof uuid !== "string" || found.size >= MAX_DEVICES) continue;
-      found.set(claimKey(spec.pool.name, name), typeof parent === "string" ? { uuid, parent } : { uuid });
+      found.set(claimKey(spec.pool.name, name), uuid);
     }
   }
   return ok(found);

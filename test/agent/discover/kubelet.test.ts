@@ -68,7 +68,8 @@ async function holdersOf(pods: readonly PodDevices[]) {
   const answer = await client.list();
   if (!answer.ok) throw new Error(answer.error);
   const holders = gpuHolders(answer.value, new Map());
-  return (uuid: string, gpu = "?"): string[] => holders.of({ uuid, gpu }).map((h) => `${h.namespace}/${h.pod}`);
+  return (uuid: string, gpu = "?", parent?: string): string[] =>
+    holders.of({ uuid, gpu, ...(parent !== undefined && { instance: { parent } }) }).map((h) => `${h.namespace}/${h.pod}`);
 }
 
 describe("the kubelet's list, over its unix socket", () => {
@@ -79,15 +80,33 @@ describe("the kubelet's list, over its unix socket", () => {
       pod("sliced-1", [`${B}::3`, `${B}::4`], "nvidia.com/gpu.shared"),
       pod("mig", ["MIG-3f2504e0-4f89-11d3-9a0c-0305e82c3301"], "nvidia.com/mig-1g.10gb"),
       pod("old-mig", ["MIG-GPU-99999999-2222-3333-4444-555555555555/3/0"], "nvidia.com/mig-2g.20gb"),
-      pod("gke", ["nvidia5/gi3"]),
+      pod("gke", ["nvidia5"]),
       pod("nic", ["0000:3b:00.1"], "rdma/hca", "kube-system"),
     ]);
     expect(of(A)).toEqual(["ns/whole"]);
     expect(of(B).toSorted()).toEqual(["ns/sliced-0", "ns/sliced-1"]);
     expect(of("MIG-3f2504e0-4f89-11d3-9a0c-0305e82c3301")).toEqual(["ns/mig"]);
-    expect(of("GPU-99999999-2222-3333-4444-555555555555")).toEqual(["ns/old-mig"]);
     expect(of("GPU-0", "5")).toEqual(["ns/gke"]);
     expect(of("0000:3b:00.1")).toEqual([]);
+  });
+
+  it("leads from a part of a GPU to who was given that part, never to the whole or to another part", async () => {
+    const of = await holdersOf([
+      pod("gke-3", ["nvidia0/gi3"]),
+      pod("gke-5", ["nvidia0/gi5/vgpu0", "nvidia0/gi5/vgpu1"]),
+      pod("gke-shared", ["nvidia1/vgpu0"]),
+      pod("old-mig", [`MIG-${B}/3/0`], "nvidia.com/mig-2g.20gb"),
+    ]);
+    // NVML gives instances UUIDs of their own, DCGM and its exporter give them their GPU's.
+    for (const uuid of ["MIG-3f2504e0-4f89-11d3-9a0c-0305e82c3301", A]) {
+      expect([of(uuid, "0/3", A), of(uuid, "0/5", A)]).toEqual([["ns/gke-3"], ["ns/gke-5"]]);
+      // Given to nobody, or a number that the reader does not know: nobody's.
+      expect([of(uuid, "0/4", A), of(uuid, "1/3", A)]).toEqual([[], []]);
+    }
+    expect(of(A, "0")).toEqual([]);
+    expect(of(A, "1")).toEqual(["ns/gke-shared"]);
+    expect([of(`MIG-${B}/3/0`, "2/3", B), of(B, "2/3", B)]).toEqual([["ns/old-mig"], ["ns/old-mig"]]);
+    expect([of(B, "2/4", B), of(B, "2")]).toEqual([[], []]);
   });
 
   it("speaks v1alpha1 to a kubelet that has nothing newer, and goes back when it is upgraded", async () => {
@@ -184,7 +203,7 @@ describe("who holds a GPU", () => {
     const server = await kubelet([claim("whole", "gpu-0"), claim("slice", "gpu-1-mig-1g10gb-0"), claim("nic", "eth0", "nic.example.com")]);
     const { devices, holds, clock } = await follow(server.socket, api);
     await until("the claims", () => holds(A) === "whole");
-    expect([holds("MIG-1"), holds(B)]).toEqual(["slice", "slice"]);
+    expect([holds("MIG-1"), holds(B)]).toEqual(["slice", ""]);
     // Versions that the cluster does not serve answer 404; the rights are those of the component.
     const asked = new Set(api.calls.map((c) => `${c.verb} ${c.resource} ${c.group}`));
     expect(asked).toEqual(rightsOf("components/pod-resources/rbac.yaml", "ClusterRole"));

@@ -5,7 +5,11 @@ import { gpuReader } from "../../../cli/doctor/gpu-reader.ts";
 import { line } from "../../../cli/doctor/finding.ts";
 import { agentSettingsSchema } from "../../../agent/config.ts";
 import { openNvml } from "../../../agent/gpu/nvml.ts";
+import { toSample } from "../../../agent/gpu/reading-sample.ts";
+import { holderOf } from "../../../agent/summarize/gpu-holder.ts";
 import { readGpuPage } from "../../../core/engines/gpu-page.ts";
+import { gpuHolders } from "../../../core/kubelet/gpu-holders.ts";
+import type { Allocation } from "../../../core/kubelet/pod-resources.ts";
 import { engineTarget, startAgent } from "../support/agent.ts";
 import { servePage, vllmPage } from "../support/pages.ts";
 import { reportWhere, startScaler } from "../support/scaler.ts";
@@ -159,6 +163,22 @@ describe.skipIf(!hasCompiler)("MIG instances through NVML [needs a C compiler]",
     expect(text).toContain(`fulcrum_gpu_instance_info{${labels},parent="${PARENT}",profile="1g.18gb"} 1`);
     expect(text).toContain(`fulcrum_gpu_instance_share_ratio{${labels}} 0.14285714285714285`);
     expect(text).not.toContain(`fulcrum_gpu_power_watts{${labels}}`);
+  });
+
+  it("that do nothing yet belong to the pod that GKE's kubelet gave them, by their GPU instance id", async () => {
+    driver.play(split(...migScript(0, 0, small), ...migScript(0, 1, large)));
+    const { gpus } = await supervised().read();
+    const given = (pod: string, id: string): Allocation => ({
+      namespace: "ns",
+      pod,
+      container: "engine",
+      device: { by: "plugin", resource: "nvidia.com/gpu", id },
+    });
+    const holders = gpuHolders([given("decode-0", "nvidia0/gi7"), given("decode-1", "nvidia0/gi3")], new Map());
+    const [whole, first, second] = gpus.map((g) => holderOf(toSample(g), [engineTarget("http://127.0.0.1:1")], holders));
+    expect(first).toEqual({ pod: "decode-0", pool: "decode", role: "decode" });
+    // No reader shows instance 3: the whole GPU and the instances that are shown are not taken for it.
+    expect([whole, second]).toEqual([{}, {}]);
   });
 
   it("are counted by the doctor", async () => {
