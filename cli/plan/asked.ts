@@ -23,6 +23,13 @@ export function expectedStarting(asked: Asked, role: Role, ready: number, at: nu
   return awaited.slice(awaited.length - count).map((time) => ({ age: Math.max(0, at - time) }));
 }
 
+/** The counts of a pool whose driver never gives any: what was advised, ready a lead time after it was asked for. */
+export function assumedCounts(asked: Asked, role: Role, at: number, spec: PolicySpec): ReplicaCounts {
+  const { replicas, since } = asked[role];
+  const starting = since.filter((time) => at - time < spec.pools[role].leadTime).map((time) => ({ age: Math.max(0, at - time) }));
+  return { ready: replicas - starting.length, starting, draining: 0 };
+}
+
 /** After an answer: the replicas it asks for beyond those ready and starting are asked for now; the youngest are given up first. */
 export function ask(before: Asked, role: Role, seen: ReplicaCounts | undefined, decision: Decision): Asked[Role] {
   if (seen === undefined) return before[role];

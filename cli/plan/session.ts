@@ -1,5 +1,5 @@
 import type { Decision } from "../../core/decision.ts";
-import type { Observation } from "../../core/observation.ts";
+import type { Observation, ReplicaCounts } from "../../core/observation.ts";
 import { fulcrum } from "../../scaler/decide/controller.ts";
 import type { Prior } from "../../scaler/decide/controller.types.ts";
 import { policyFromJson } from "../../scaler/policy/load.ts";
@@ -7,7 +7,7 @@ import type { Policy } from "../../scaler/policy/schema.ts";
 import { defaultProfile, parseProfile } from "../../sim/profiles/load.ts";
 import { toPrior } from "../../scaler/policy/profile.ts";
 import { observationFromJson } from "../../wire/observation.ts";
-import { type Asked, ask, expectedStarting, nothingAsked } from "./asked.ts";
+import { type Asked, ask, assumedCounts, expectedStarting, nothingAsked } from "./asked.ts";
 import { MAX_LINE_BYTES } from "./lines.ts";
 
 /** Closed set, documented in docs/plan.md. */
@@ -46,7 +46,12 @@ interface Running {
   /** Seconds between the last two observations. */
   readonly gap: number | undefined;
   readonly asked: Asked;
+  /** Pools whose replicas the driver has counted, once at least. */
+  readonly counted: Readonly<Record<Role, boolean>>;
 }
+
+type Role = keyof Asked;
+const nothingCounted = { prefill: false, decode: false };
 
 /** Problems named per line; the rest is repetition. */
 const MAX_PROBLEMS = 8;
@@ -96,11 +101,11 @@ function greet(message: Readonly<Record<string, unknown>>, bad: Bad): Running | 
   const policy = policyFromJson(message["policy"]);
   if (!policy.ok) return bad("PLAN_POLICY", ...policy.error.map((issue) => `${issue.code} ${issue.message}`));
   const written = message["profile"];
-  if (written === undefined || written === null)
-    return { policy: policy.value, prior: toPrior(defaultProfile), state: undefined, at: undefined, gap: undefined, asked: nothingAsked };
+  const fresh = { policy: policy.value, state: undefined, at: undefined, gap: undefined, asked: nothingAsked, counted: nothingCounted };
+  if (written === undefined || written === null) return { ...fresh, prior: toPrior(defaultProfile) };
   const profile = parseProfile(JSON.stringify(written), "profile");
   if (!profile.ok) return bad("PLAN_PROFILE", ...profile.error);
-  return { policy: policy.value, prior: toPrior(profile.value), state: undefined, at: undefined, gap: undefined, asked: nothingAsked };
+  return { ...fresh, prior: toPrior(profile.value) };
 }
 
 function observe(
@@ -124,17 +129,39 @@ function observe(
   }
 }
 
-function tick(running: Running, observation: Observation): { readonly running: Running; readonly decision: Decision } {
+/** The first observation holds, for nothing was advised yet; a driver that has counted a pool before is not second-guessed. */
+function withCounts({ counted, asked, at: previousAt, policy }: Running, o: Observation): Observation {
+  const { prefill, decode } = o.pools;
+  const missing = (role: Role): boolean => previousAt !== undefined && !counted[role] && o.pools[role]?.replicas === undefined;
+  const counts = (role: Role) => ({ replicas: assumedCounts(asked, role, o.at, policy.spec) });
+  return {
+    ...o,
+    pools: {
+      ...(prefill && { prefill: missing("prefill") ? { ...prefill, ...counts("prefill") } : prefill }),
+      ...(decode && { decode: missing("decode") ? { ...decode, ...counts("decode") } : decode }),
+    },
+  };
+}
+
+function tick(running: Running, seen: Observation): { readonly running: Running; readonly decision: Decision } {
   const { policy, prior } = running;
+  const counted = {
+    prefill: running.counted.prefill || seen.pools.prefill?.replicas !== undefined,
+    decode: running.counted.decode || seen.pools.decode?.replicas !== undefined,
+  };
+  const observation = withCounts({ ...running, counted }, seen);
   const before = running.state ?? fulcrum.start(policy, prior, observation.at);
   const gap = running.at === undefined ? undefined : observation.at - running.at;
   const { state, decision } = fulcrum.tick(before, observation, paced(policy, gap, running.gap));
-  const { prefill, decode } = observation.pools;
+  // What the first answer asks for where nothing was counted is taken to run.
+  const there = (role: Role): ReplicaCounts | undefined =>
+    observation.pools[role]?.replicas ??
+    (running.at === undefined ? { ready: decision.pools[role].replicas, starting: [], draining: 0 } : undefined);
   const asked = {
-    prefill: ask(running.asked, "prefill", prefill?.replicas, decision),
-    decode: ask(running.asked, "decode", decode?.replicas, decision),
+    prefill: ask(running.asked, "prefill", there("prefill"), decision),
+    decode: ask(running.asked, "decode", there("decode"), decision),
   };
-  return { running: { policy, prior, state, at: observation.at, gap, asked }, decision };
+  return { running: { policy, prior, state, at: observation.at, gap, asked, counted }, decision };
 }
 
 /**

@@ -98,6 +98,26 @@ describe("plan", () => {
     expect(prefill).toEqual([...prefill].sort((a, b) => a - b));
   });
 
+  test("a driver that never counts replicas is taken to follow the advice; one that stops counting is held", async () => {
+    const bare = (at: number, arrivals: number): object => {
+      const line = observation(at, arrivals) as { pools: { prefill: { replicas?: object }; decode: { replicas?: object } } };
+      delete line.pools.prefill.replicas;
+      delete line.pools.decode.replicas;
+      return line;
+    };
+    const prefill = (answers: readonly object[]): number[] =>
+      answers.slice(1).map((answer) => (answer as { pools: { prefill: { replicas: number } } }).pools.prefill.replicas);
+    const never = await plan(HELLO, ...Array.from({ length: 20 }, (_, index) => bare(index * 5, 400)));
+    const advised = prefill(never.answers);
+    expect(never.answers[1]).toMatchObject({ hold: true, reasons: [{ code: "insufficient-evidence" }] });
+    expect(advised[0]).toBe(1);
+    // A step may double what is there: beyond 2 the one advised first must count.
+    expect(advised.at(-1)).toBeGreaterThan(2);
+    const stopped = await plan(HELLO, observation(0, 40, 3), observation(5, 40, 3), ...[10, 15, 20].map((at) => bare(at, 400)));
+    expect(prefill(stopped.answers)).toEqual([3, 3, 3, 3, 3]);
+    expect(stopped.answers.at(-1)).toMatchObject({ hold: true });
+  });
+
   test("a batch is advised that fits the KV memory, though nobody says how large it is", async () => {
     const batch = async (kvUsage: number): Promise<number> => {
       const ticks = Array.from({ length: 20 }, (_, index) => {
