@@ -1,4 +1,5 @@
 import { writeFile } from "node:fs/promises";
+import { doubtful } from "../scaler/policy/doubtful.ts";
 import { parsePolicies } from "../scaler/policy/load.ts";
 import { formatProblem } from "../scaler/policy/problem.ts";
 import { parseDuration } from "../core/duration.ts";
@@ -83,6 +84,7 @@ async function readPolicy(file: string): Promise<Policy> {
   if (policy === undefined) throw badInput(`${file}: holds no policy`);
   if (others.length > 0) note(`${file} holds ${others.length + 1} policies; the back-test uses the first, ${policy.metadata.name}`);
   if (policy.spec.mode !== "enforce") note(`policy ${policy.metadata.name} is in ${policy.spec.mode} mode; in the back-test it acts`);
+  for (const doubt of doubtful(policy)) note(`warning: policy ${policy.metadata.name}: ${doubt}`);
   // Trace seconds carry no date: read as one, 0 would be a Thursday of 1970 and floors would bind by accident.
   if (policy.spec.schedule.length > 0) note(`policy ${policy.metadata.name} has a schedule; a trace has no dates, so it is left out`);
   return { ...policy, spec: { ...policy.spec, mode: "enforce", schedule: [] } };

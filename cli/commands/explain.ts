@@ -24,7 +24,7 @@ interface Options {
 export const explain: Define = (command, run) => {
   command
     .argument("<journal>", "journal file, or folder of journal files")
-    .option("--at <time>", "the decision at or before this time", "last")
+    .option("--at <time>", "the decision at or before this time; one that is much older is told on stderr", "last")
     .option("--policy <name>", "of this policy (NAMESPACE/NAME), when the journal has several")
     .option("--json", "print the journal's own records", false)
     .addHelpText("after", EXAMPLES)
@@ -42,10 +42,24 @@ async function tell(journal: string, options: Options): Promise<number> {
   // Every policy's decision that was in force at that moment.
   const inForce = [...new Map(chosen.map((tick) => [tick.name, tick])).values()];
   for (const [index, tick] of inForce.entries()) {
+    noteGap(tick, policyOf(records, tick), at, span.last);
     if (options.json) await print(JSON.stringify(tick));
     else await print(`${index > 0 ? "\n" : ""}${explanation(tick, policyOf(records, tick), believedAt(records, tick))}`);
   }
   return EXIT.good;
+}
+
+/** A decision older than this many intervals was in force because nobody decided since. */
+const STALE_INTERVALS = 3;
+
+/** On stderr, where the decision shown is not of the moment that was asked for. */
+function noteGap(tick: TickRecord, policy: Policy, at: number, last: number): void {
+  const age = at - tick.at;
+  if (age <= STALE_INTERVALS * policy.spec.behavior.interval) return;
+  const why = at > last ? `the journal ends at ${timeText(last)}` : "nothing was decided between";
+  process.stderr.write(
+    `${tick.name}: no decision at ${timeText(at)}: ${why}; below is its last one, ${age.toFixed(0)} s older (${timeText(tick.at)})\n`,
+  );
 }
 
 function ticksOf(records: readonly JournalRecord[], name: string | undefined): readonly [TickRecord, ...TickRecord[]] {

@@ -1,3 +1,4 @@
+import { doubtful } from "../../scaler/policy/doubtful.ts";
 import { formatProblem } from "../../scaler/policy/problem.ts";
 import { policyJsonSchema } from "../../scaler/policy/json-schema.ts";
 import { parsePolicies } from "../../scaler/policy/load.ts";
@@ -43,6 +44,8 @@ async function check(files: readonly string[]): Promise<number> {
     if (policies.ok) {
       const names = policies.value.map((policy) => `${policy.metadata.namespace}/${policy.metadata.name}`);
       process.stderr.write(`${file}: good (${names.join(", ")})\n`);
+      for (const one of policies.value)
+        for (const doubt of doubtful(one)) process.stderr.write(`${file}: warning: ${one.metadata.name}: ${doubt}\n`);
       candidates.push(...policies.value.map((policy) => ({ origin: file, policy })));
       continue;
     }

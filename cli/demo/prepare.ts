@@ -2,6 +2,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { formatProblem } from "../../scaler/policy/problem.ts";
+import { doubtful } from "../../scaler/policy/doubtful.ts";
 import { parsePolicies } from "../../scaler/policy/load.ts";
 import type { Policy } from "../../scaler/policy/schema.ts";
 import { showPolicy } from "../../scaler/policy/show.ts";
@@ -91,6 +92,7 @@ async function demoPolicy(options: DemoOptions): Promise<{ policy: Policy; notes
   if (rest.length > 0) notes.push(`${file} holds ${rest.length + 1} policies; the demo uses the first, ${first.metadata.name}`);
   if (first.spec.mode !== "enforce")
     notes.push(`policy ${first.metadata.name} is in ${first.spec.mode} mode; on the simulated fleet it acts`);
+  notes.push(...doubtful(first).map((doubt) => `warning: policy ${first.metadata.name}: ${doubt}`));
   const { prefill, decode } = first.spec.pools;
   const target = (name: string) => ({ apiVersion: "fulcrum.dev/v1alpha1", kind: "FleetPool", name });
   const pools = { prefill: { ...prefill, target: target("prefill") }, decode: { ...decode, target: target("decode") } };

@@ -34,5 +34,6 @@ export function parseTime(text: string, span: Span): number | undefined {
 function onLastDay(hours: number, minutes: number, seconds: number, span: Span): number | undefined {
   if (hours > 23 || minutes > 59 || seconds >= 60) return undefined;
   const today = Math.floor(span.last / DAY) * DAY + hours * 3600 + minutes * 60 + seconds;
-  return today <= span.last || span.last < DAY ? today : today - DAY;
+  // Where the journal has no such time, the one just past its end is meant, not one before its start.
+  return today <= span.last || today - DAY < span.first ? today : today - DAY;
 }

@@ -1,6 +1,7 @@
 import { ScalerError } from "../config.ts";
 import type { Log } from "../log.ts";
 import type { PolicyObject } from "../policy/objects.ts";
+import { doubtful } from "../policy/doubtful.ts";
 import { formatProblem } from "../policy/problem.ts";
 import type { Policy } from "../policy/schema.ts";
 import { settle, type Candidate } from "../policy/settle.ts";
@@ -41,6 +42,7 @@ export async function followPolicies(options: FollowOptions): Promise<FollowedPo
   let objects: readonly PolicyObject[] | undefined = watchObjects === undefined ? [] : undefined;
   let problems: readonly PolicyProblemNote[] = [];
   let told = new Set<string>();
+  let doubted = new Set<string>();
   let shown = new Set<string>();
 
   /** Until the objects are known nothing runs: one of them may be in conflict with a file. */
@@ -69,6 +71,7 @@ export async function followPolicies(options: FollowOptions): Promise<FollowedPo
     ];
     tell([...sorted.map(({ file }) => file), ...objects.map(callObject)]);
     options.onJudged(judged);
+    warn(inUse);
     void options.setPolicies(inUse);
   }
 
@@ -81,6 +84,18 @@ export async function followPolicies(options: FollowOptions): Promise<FollowedPo
     for (const { where, message } of problems)
       if (!told.has(`${where} ${message}`)) log.error({ where, problem: message }, "policy: not in use as it stands");
     told = now;
+  }
+
+  function warn(inUse: readonly Policy[]): void {
+    const now = new Set<string>();
+    for (const policy of inUse) {
+      const name = `${policy.metadata.namespace}/${policy.metadata.name}`;
+      for (const doubt of doubtful(policy)) {
+        now.add(`${name} ${doubt}`);
+        if (!doubted.has(`${name} ${doubt}`)) log.warn({ policy: name, doubt }, "policy: in use, but hardly meant so");
+      }
+    }
+    doubted = now;
   }
 
   const watch = path === undefined ? undefined : await watchFiles(path, log, (found) => ((files = found), decide()));

@@ -95,6 +95,20 @@ describe("explain", () => {
     expect(stdout.split(" ")[0]).toBe(`2026-11-25T${shown}.000Z`);
   });
 
+  test("a time past the end, or in a gap, is told on stderr; the decision then in force is shown", async () => {
+    const past = await runCli(["explain", journal(LINES), "--at", "1h"]);
+    expect(past.code).toBe(0);
+    expect(past.stdout).toContain("2026-11-25T14:00:45.000Z");
+    expect(past.stderr).toContain("no decision at 2026-11-25T15:00:00.000Z: the journal ends at 2026-11-25T14:00:45.000Z");
+    expect(past.stderr).toContain("3555 s older");
+    const gap = LINES.filter((_, index) => index < 4 || index > 8);
+    const between = await runCli(["explain", journal(gap), "--at", "14:00:30", "--json"]);
+    expect(JSON.parse(between.stdout)).toMatchObject({ at: JOURNAL_START + 10 });
+    expect(between.stderr).toContain("nothing was decided between");
+    expect((await runCli(["explain", journal(LINES), "--at", "14:00:48"])).stderr).toBe("");
+    expect((await runCli(["explain", journal(LINES)])).stderr).toBe("");
+  });
+
   test("with several policies, each one's decision, or the one that is named", async () => {
     const folder = join(
       tempTree({

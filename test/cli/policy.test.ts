@@ -31,6 +31,20 @@ describe("policy check", () => {
     expect(stdout).toContain(`${bad}:6:13: POLICY_UNKNOWN_FIELD`);
   });
 
+  test("a target in bare seconds that was meant in milliseconds is warned of; it stays valid", async () => {
+    const root = tempTree({
+      "slow.yaml": GOOD.replace("ttft: { target: 500ms }", "ttft: { target: 500 }, itl: { target: 30 }"),
+      "long.yaml": GOOD.replace("500ms", "60s").replace("name: good", "name: long"),
+    });
+    const { code, stdout, stderr } = await runCli(["policy", "check", join(root, "slow.yaml"), join(root, "long.yaml")]);
+    expect({ code, stdout }).toEqual({ code: 0, stdout: "" });
+    const warnings = stderr.split("\n").filter((line) => line.includes("warning"));
+    expect(warnings).toEqual([
+      expect.stringMatching(/slow\.yaml: warning: good: spec\.objectives\.ttft\.target is 500s, .*write 500ms/),
+      expect.stringMatching(/slow\.yaml: warning: good: spec\.objectives\.itl\.target is 30s, .*write 30ms/),
+    ]);
+  });
+
   test("a file that cannot be read: exit 2", async () => {
     const root = tempTree({ "good.yaml": GOOD });
     expect(await runCli(["policy", "check", join(root, "none.yaml")])).toEqual({
