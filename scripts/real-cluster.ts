@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { buildCluster, kubernetesVersion } from "./real-cluster/build.ts";
 import { openControls } from "./real-cluster/controls.ts";
 import { startControlPlane } from "./real-cluster/control-plane.ts";
+import { applyDefinitions, VENDORS, type Vendor } from "./real-cluster/definitions.ts";
 
 /**
  * A real Kubernetes API server to test on: etcd, kube-apiserver with RBAC, the controllers and the scheduler of the release that
@@ -21,6 +22,10 @@ async function main([program, ...args]: readonly string[]): Promise<number> {
       FULCRUM_TEST_CONTROL_PLANE: controls.url,
     };
     say(`Kubernetes ${kubernetesVersion()}: KUBECONFIG=${cluster.kubeconfig}`);
+    for (const vendor of Object.keys(VENDORS) as Vendor[]) {
+      say(`kinds of ${VENDORS[vendor].module}`);
+      await applyDefinitions("kubectl", cluster.kubeconfig, vendor);
+    }
     // The open controls keep the process.
     if (program === undefined) return await interrupted;
     const child = spawn(program, args, { env: { ...process.env, ...env }, stdio: "inherit" });

@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -18,9 +19,13 @@ const kube = async (...args: readonly string[]): Promise<string> =>
   (await run(kubectl ?? "", ["--kubeconfig", plane?.kubeconfig ?? "", ...args], { maxBuffer: 1 << 24 })).stdout;
 const CRD = join(HOME, "deploy", "base", "crd", "scalingpolicies.yaml");
 
-/** Those that need nothing of another vendor's, and what a cluster has beside them: the GPU operator's runtime class and namespace. */
+/** What a cluster has beside them: the GPU operator's runtime class and namespace. */
 const OVERLAYS = ["observe", "enforce", "keda", "dcgm-exporter", "nvml"];
 const EXAMPLES = ["vllm", "sglang", "llm-d"];
+/** Beside overlays/observe, one by one; `act` is what overlays/enforce adds. */
+const COMPONENTS = readdirSync(join(HOME, "deploy", "components")).toSorted();
+/** Their pods wait for what only the user can give, or nobody here makes: secrets, a volume, a certificate; an init container to end. */
+const WAITING = new Set(["agent-token", "dcgm", "journal-volume", "page-tokens", "tls", "write-tokens"]);
 
 interface Pod {
   readonly metadata: { readonly name: string };
@@ -76,6 +81,69 @@ describe.skipIf(plane === undefined || kubectl === undefined)(
       },
       240_000,
     );
+
+    it.each(COMPONENTS)(
+      "component %s beside overlays/observe: everything is taken, its pods run unless they wait for a secret or volume, and nothing is left",
+      async (name) => {
+        const folder = join(HOME, ".run", "rollout", name);
+        mkdirSync(folder, { recursive: true });
+        const up = "../../../deploy";
+        const lines = ["kind: Kustomization", `resources: [${up}/overlays/observe]`, `components: [${up}/components/${name}]`, ""];
+        writeFileSync(join(folder, "kustomization.yaml"), lines.join("\n"));
+        try {
+          await kube("apply", "-k", folder);
+          if (!WAITING.has(name)) expect((await rolledOut("fulcrum")).length).toBeGreaterThanOrEqual(3);
+          expect(await refusals("fulcrum")).toBe("");
+        } finally {
+          await kube("delete", "-k", folder, "--ignore-not-found", "--timeout=90s");
+          rmSync(folder, { recursive: true });
+        }
+        expect(await kube("get", "clusterrole,clusterrolebinding,crd,namespace", "-o", "name")).not.toContain("fulcrum");
+      },
+      240_000,
+    );
+
+    it("overlay tls is taken whole beside cert-manager's kinds", async () => {
+      const folder = join(HOME, "deploy", "overlays", "tls");
+      await kube("apply", "-k", folder);
+      expect(await kube("get", "certificates,issuers", "-n", "fulcrum", "-o", "name")).toMatch(/certificate\S*\nissuer/s);
+      expect(await refusals("fulcrum")).toBe("");
+      await kube("delete", "-k", folder, "--timeout=90s");
+    }, 120_000);
+
+    it("the demo's manifests, the definition first: everything runs in its own namespace, and goes with it", async () => {
+      await kube("apply", "-f", CRD);
+      await kube("wait", "--for=condition=established", "crd/scalingpolicies.fulcrum.dev", "--timeout=60s");
+      await kube("apply", "-k", join(HOME, "deploy", "demo"));
+      const pods = await rolledOut("fulcrum-demo");
+      for (const part of ["prefill-", "decode-", "fleet-", "fulcrum-scaler-", "fulcrum-agent-"])
+        expect(pods.some((pod) => pod.startsWith(part))).toBe(true);
+      expect(await refusals("fulcrum-demo")).toBe("");
+      expect(await kube("get", "scalingpolicies", "-n", "fulcrum-demo", "-o", "name")).toContain("scalingpolicy.fulcrum.dev/demo");
+      await kube("delete", "namespace", "fulcrum-demo", "--timeout=90s");
+      await kube("delete", "-f", CRD);
+      expect(await kube("get", "clusterrole,clusterrolebinding,crd,namespace", "-o", "name")).not.toContain("fulcrum");
+    }, 240_000);
+
+    it("the ScaledObjects of the KEDA example are what KEDA's definition takes", async () => {
+      const folder = join(HOME, "deploy", "examples", "keda");
+      await kube("apply", "--validate=strict", "-k", folder);
+      expect((await kube("get", "scaledobjects", "-n", "serving", "-o", "name")).split("\n").filter(Boolean).length).toBeGreaterThanOrEqual(
+        2,
+      );
+      await kube("delete", "-k", folder, "--timeout=90s");
+    }, 120_000);
+
+    it("the KServe example is what KServe's definition takes, its policy too", async () => {
+      await kube("apply", "-f", CRD);
+      await kube("wait", "--for=condition=established", "crd/scalingpolicies.fulcrum.dev", "--timeout=60s");
+      const folder = join(HOME, "deploy", "examples", "kserve");
+      await kube("apply", "--validate=strict", "-k", folder);
+      expect(await kube("get", "llminferenceservices,scalingpolicies", "-n", "serving", "-o", "name")).toMatch(
+        /llminference.*scalingpolicy/s,
+      );
+      await kube("delete", "-k", folder, "--timeout=90s");
+    }, 120_000);
 
     it.each(EXAMPLES)(
       "example %s: its engines come to run, and its policy is taken",

@@ -58,7 +58,9 @@ export async function openCluster(): Promise<Cluster> {
       const version = shape.apiVersion.split("/")[1] ?? "";
       return known.get(nameOf(shape))?.versions.includes(version) === true ? undefined : `the cluster serves no ${shape.title}`;
     },
-    standsIn: (shape) => fake !== undefined || known.get(nameOf(shape))?.ours === true,
+    // On a control plane of ours no operator runs, whoever's definitions there are.
+    standsIn: (shape) =>
+      (shape.builtIn !== true && (ownControlPlane() !== undefined || known.get(nameOf(shape))?.ours === true)) || fake !== undefined,
     async close() {
       await core.deleteNamespace({ name: namespace });
       kubelet?.stop();

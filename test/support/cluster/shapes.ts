@@ -34,10 +34,10 @@ const users = (role: Role) => ({ env: [{ name: "POOL", value: role }], resources
 const byName = (items: unknown, name: string): Body => (items as readonly Body[]).find((item) => item["name"] === name) ?? {};
 const NAMES = { prefill: "prefill", decode: "decode" };
 
-function scaled(apiVersion: string, kind: string, plural: string, selector: string): Shape {
+function scaled(apiVersion: string, kind: string, plural: string, selector: string, more: (role: Role) => Body = users): Shape {
   return {
     ...{ title: kind, apiVersion, kind, plural, selector },
-    spec: (counts, role) => ({ replicas: counts[role], ...users(role) }),
+    spec: (counts, role) => ({ replicas: counts[role], ...more(role) }),
     wanted: (spec) => spec["replicas"],
     labels: (name, role) => ({ app: name, role }),
   };
@@ -105,7 +105,12 @@ const kserve = (version: string): Shape => ({
 export const SHAPES: readonly Shape[] = [
   app("Deployment", "deployments"),
   app("StatefulSet", "statefulsets"),
-  scaled("leaderworkerset.x-k8s.io/v1", "LeaderWorkerSet", "leaderworkersets", "hpaPodSelector"),
+  scaled("leaderworkerset.x-k8s.io/v1", "LeaderWorkerSet", "leaderworkersets", "hpaPodSelector", (role) => ({
+    leaderWorkerTemplate: {
+      size: 1,
+      workerTemplate: { metadata: { labels: { app: "NAME", role } }, spec: { ...podSpec, nodeSelector: {} } },
+    },
+  })),
   scaled("disaggregatedset.x-k8s.io/v1", "DisaggregatedSetRoleScaler", "disaggregatedsetrolescalers", "selector"),
   scaled("workloads.x-k8s.io/v1alpha2", "RoleBasedGroupScalingAdapter", "rolebasedgroupscalingadapters", "selector"),
   scaled("nvidia.com/v1beta1", "DynamoGraphDeploymentScalingAdapter", "dynamographdeploymentscalingadapters", "selector"),
