@@ -44,6 +44,7 @@ export const REASON_CODES = [
   "convert",
   "saturated",
   "transfer-bound",
+  "local-prefill",
   "model-mismatch",
   "batch-limit",
   "scheduled-floor",

@@ -63,6 +63,8 @@ export interface DecodeObservation extends PoolObservation {
     readonly seconds: number;
     readonly finished?: number;
     readonly outputTokens?: number;
+    /** Prompt tokens computed here, beside the steps (convertible decode); absent = none. */
+    readonly promptTokens?: number;
     /** Decode steps: busy seconds summed over replicas, sequences and kvTokens summed over steps. */
     readonly steps?: { readonly count: number; readonly seconds: number; readonly sequences: number; readonly kvTokens: number };
     readonly itl?: Summary;

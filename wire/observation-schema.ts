@@ -69,6 +69,7 @@ const decode = z
         seconds: z.number().positive().optional(),
         finished: amount,
         outputTokens: amount,
+        promptTokens: amount,
         steps: z.object({ count: amount, seconds: amount, sequences: amount, kvTokens: amount }).optional(),
         itl: summary,
         osl: summary,

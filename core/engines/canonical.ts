@@ -4,6 +4,8 @@
 export const COUNTERS = [
   "promptTokens",
   "cachedTokens",
+  /** Prompt tokens that a decode engine computed itself, beside its steps. */
+  "localPromptTokens",
   "generatedTokens",
   "requestsFinished",
   "preemptions",

@@ -31,6 +31,13 @@ export const vllm: Dialect = {
   mend: "Fulcrum knows vLLM from 0.6 to 0.25; under the Rust front end fewer series are shown, use the Python one",
   counters: [
     { name: "promptTokens", roles: ["prefill", "aggregated"], from: [[{ series: "vllm:prompt_tokens_total" }]] },
+    // What decode computes itself because much waits for prefill: the last token of each prompt otherwise.
+    {
+      name: "localPromptTokens",
+      roles: ["decode"],
+      expected: [],
+      from: [[{ series: "vllm:prompt_tokens_by_source_total", where: where("source", "local_compute") }]],
+    },
     {
       name: "cachedTokens",
       roles: ["prefill", "aggregated"],

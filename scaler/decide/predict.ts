@@ -1,8 +1,10 @@
-import { decodeSeconds, prefillSeconds } from "../../core/latency-model.ts";
+import { prefillSeconds } from "../../core/latency-model.ts";
 import { tokensPerSecond, type TokensPerSecond } from "../../core/units.ts";
 import type { Models } from "../learn/learn.ts";
 import type { Demand } from "./demand.ts";
-import { normalQuantile, waiting } from "./queueing.ts";
+import { localCapacity, type LocalCapacity } from "./local-prefill.ts";
+import { predictDecode } from "./predict-decode.ts";
+import { waiting } from "./queueing.ts";
 
 export interface Plan {
   readonly prefill: number;
@@ -21,6 +23,8 @@ export interface Situation {
   readonly limits: { readonly maxBatchedTokens: number; readonly maxNumSeqs: number };
   /** Share of capacity kept free. */
   readonly headroom: number;
+  /** Where decode computes prompts that would have to wait, and within which latencies it may. */
+  readonly local?: { readonly chunkTokens: number; readonly queueTokens: number; readonly ttft: number; readonly itl: number };
 }
 
 export interface Prediction {
@@ -36,8 +40,9 @@ export interface Prediction {
 
 /** Predicted latency quantiles of a plan: queue wait + prefill + KV transfer + decode admission + first step. */
 export function predict(plan: Plan, s: Situation): Prediction {
-  const decode = predictDecode(plan.decode, s, drained(plan.prefill, s));
-  const prefill = predictPrefill(plan.prefill, s);
+  const handedOver = drained(plan.prefill, s);
+  const decode = predictDecode(plan.decode, s, handedOver);
+  const prefill = predictPrefill(plan.prefill, s, localCapacity(plan.decode, s, handedOver));
   const step = Number.isFinite(decode.itl) ? decode.itl : 0;
   const fixed = s.models.transfer + step;
   return {
@@ -58,24 +63,38 @@ export function prefillVelocity(s: Pick<Situation, "demand" | "models" | "limits
   return tokensPerSecond(pass / prefillSeconds(m, pass, pass * attended));
 }
 
-function predictPrefill(replicas: number, s: Situation): { ttft: number; rho: number; floor: number } {
+function predictPrefill(replicas: number, s: Situation, local: LocalCapacity): { ttft: number; rho: number; floor: number } {
   const { demand, models } = s;
   const l = demand.lengths;
   const capacity = replicas * prefillVelocity(s) * s.trim.prefill * (1 - s.headroom);
   const offered = demand.prefillTokens + s.backlog.tokens / s.backlog.within;
-  const rho = capacity > 0 ? offered / capacity : Infinity;
   const one = prefillSeconds(models.prefill, l.uncached, l.uncached * l.isl);
   const long = prefillSeconds(models.prefill, l.uncachedP95, l.uncachedP95 * (l.uncachedP95 / Math.max(1 - l.cacheShare, 0.01)));
-  const wait = waiting({
-    servers: replicas,
-    rho,
-    service: one / s.trim.prefill,
-    arrivalScv: demand.burstiness,
-    serviceScv: Math.max(0, l.spread - 1),
-    quantile: s.quantile.ttft,
-  });
-  // The quantile of a sum is below the sum of quantiles: either the prompt is long or the wait is.
-  return { ttft: Math.max(long + wait.mean, one + wait.tail), rho, floor: long };
+  const within = (rho: number, slowest: number, servers: number): { ttft: number; rho: number; floor: number } => {
+    const wait = waiting({
+      servers,
+      rho,
+      service: one / s.trim.prefill,
+      arrivalScv: demand.burstiness,
+      serviceScv: Math.max(0, l.spread - 1),
+      quantile: s.quantile.ttft,
+    });
+    // The quantile of a sum is below the sum of quantiles: either the prompt is long or the wait is.
+    return { ttft: Math.max(long + wait.mean, slowest + wait.tail), rho, floor: long };
+  };
+  const share = (tokens: number, of: number): number => (of > 0 ? tokens / of : Infinity);
+  const alone = within(share(offered, capacity), one, replicas);
+  // Decode is for what comes on top: prefill itself must carry what is there now.
+  if (local.tokens === 0 || !(share(Math.min(demand.prefillTokens, demand.prefillTokensNow), capacity) < 1)) return alone;
+  const helped = within(
+    share(offered, capacity + local.tokens),
+    Math.max(one, local.seconds),
+    (replicas * (capacity + local.tokens)) / capacity,
+  );
+  // A prompt is turned to decode once so much is queued: what is not turned waits behind it.
+  const queued = (s.local?.queueTokens ?? 0) / prefillVelocity(s);
+  const ttft = helped.ttft + queued;
+  return ttft < alone.ttft ? { ...helped, ttft } : alone;
 }
 
 /** Decode takes in what a worked-off queue hands it over this many times the time prefill is given for it: replicas for less would serve one rush. */
@@ -91,27 +110,4 @@ function drained(replicas: number, s: Situation): number {
   const spare = Math.max(0, replicas * prefillVelocity(s) * s.trim.prefill - demand.prefillTokens);
   const rate = Math.min(backlog.tokens / (ABSORBED * backlog.within), spare);
   return (rate / demand.lengths.uncached) * (demand.lengths.osl ?? 0);
-}
-
-function predictDecode(replicas: number, s: Situation, handedOver: number): { itl: number; rho: number; admission: number; batch: number } {
-  const m = s.models.decode;
-  const context = Math.max(s.demand.lengths.context, 1);
-  const offered = s.demand.decodeTokens + handedOver + s.backlog.decodeTokens / s.backlog.within;
-  const perReplica = offered / Math.max(replicas, 1) / (s.trim.decode * (1 - s.headroom));
-  const slope = m.d1 + m.d2 * context;
-  // Fixed point of B = r·t(B): a replica makes B/t(B) tokens per second, at most 1/slope.
-  const left = 1 - perReplica * slope;
-  if (left <= 0.02) return { itl: Infinity, rho: Math.max(1, perReplica * slope), admission: Infinity, batch: Infinity };
-  const batch = (perReplica * m.d0) / left;
-  // Sequences in a pool that arrive in clumps: variance ÷ mean 1 + (I − 1)/2 (M^X/M/∞), shared evenly by replicas that requests join
-  // where fewest run.
-  const variance = (batch * (1 + (s.demand.burstiness - 1) / 2)) / Math.max(replicas, 1);
-  const crowded = batch + normalQuantile(s.quantile.itl) * Math.sqrt(variance);
-  const room = Math.min(s.limits.maxNumSeqs, (0.9 * s.models.kvCapacity) / context);
-  const running = Math.min(crowded, room);
-  const itl = decodeSeconds(m, running, running * context);
-  // Past its room a replica makes requests wait for a slot: about the excess share of a request's life.
-  const life = (s.demand.lengths.osl ?? 100) * itl;
-  const admission = crowded > room ? ((crowded - room) / room) * life : 0;
-  return { itl, rho: batch / Math.max(room, 1), admission, batch };
 }

@@ -1,7 +1,7 @@
 import type { Reason } from "../../core/decision.ts";
 import type { Demand } from "./demand.ts";
 import type { Plan, Situation } from "./predict.ts";
-import { search, violation, weigh, type Bounds, type Found, type Targets } from "./search.ts";
+import { search, searchBeside, violation, weigh, type Bounds, type Found, type Targets } from "./search.ts";
 
 /** What the model wants before any guardrail. */
 export interface Proposal {
@@ -44,12 +44,12 @@ export interface ProposeInput {
 export function propose(i: ProposeInput): Proposal | undefined {
   const { current, bounds, situation } = i;
   const { targets, reasons: limits } = reachable(i);
-  const up = search(bounds, targets, situation);
+  const up = searchBeside(bounds, targets, situation);
   // No spare for a backlog here: worst demand already holds the burst that made it.
   const careful = { ...situation, demand: i.worst, headroom: 1 - (1 - situation.headroom) * (1 - i.spare) };
-  const low = search(bounds, targets, careful);
+  const low = searchBeside(bounds, targets, careful);
   if (up === undefined || low === undefined) return undefined;
-  const reasons: Reason[] = [...limits];
+  const reasons: Reason[] = [...limits, ...besideDecode(i, targets, up)];
   if (!up.meets) reasons.push(saturated(up, targets));
   const plan = {
     prefill: i.transferBound ? heldUp(i, up, low, reasons) : move("prefill", i, up, low, reasons),
@@ -69,6 +69,16 @@ export function propose(i: ProposeInput): Proposal | undefined {
     return { plan: up.plan, conversion: true, reasons, wanted: up, targets };
   }
   return { plan, conversion: false, reasons, wanted: up, targets };
+}
+
+/** Said where prefill is smaller than it would be if decode computed no prompts. */
+function besideDecode({ bounds, situation }: ProposeInput, targets: Targets, up: Found): Reason[] {
+  const { local, ...alone } = situation;
+  if (local === undefined || !up.meets) return [];
+  const without = search(bounds, targets, alone)?.plan.prefill ?? 0;
+  if (without <= up.plan.prefill) return [];
+  const text = `decode computes what would queue for prefill, in chunks of ${local.chunkTokens} tokens within ITL: prefill needs ${up.plan.prefill} replicas, ${without} without it`;
+  return [{ code: "local-prefill", text, numbers: { chunkTokens: local.chunkTokens, withoutReplicas: without } }];
 }
 
 /** Prefill before a full KV path: never more; less where its own work, which it keeps up with, allows. */

@@ -22,6 +22,21 @@ export interface Found {
 }
 
 /**
+ * The plan of `search` for what the pools do on their own, with as many prefill replicas less as its decode replicas make up for by computing
+ * prompts. Decode never grows for it: that would trade replicas to and fro between two ways of doing the same work.
+ */
+export function searchBeside(bounds: Bounds, targets: Targets, situation: Situation): Found | undefined {
+  const { local, ...alone } = situation;
+  const own = search(bounds, targets, alone);
+  if (own === undefined || local === undefined) return own;
+  for (let prefill = bounds.prefill.min; prefill < own.plan.prefill; prefill++) {
+    const found = weigh({ prefill, decode: own.plan.decode }, bounds, targets, situation);
+    if (found.meets && prefill / found.plan.decode >= bounds.ratio.min) return found;
+  }
+  return own;
+}
+
+/**
  * The cheapest (prefill, decode) within the bounds that meets both targets; on equal GPUs the one with more slack.
  * When none does because of a backlog, the best of those that at least carry the steady demand: a queue that already
  * exists must not starve the other pool for good. When none does that either, the one with the least violation.

@@ -38,7 +38,16 @@ export function situate(state: FulcrumState, learned: Learned, demand: Demand, o
     backlog: { tokens: waitingTokens > 0 ? atReadiness : 0, decodeTokens: decodeQueue, within: CLEAR_WITHIN },
     limits,
     headroom: spec.objectives.headroom,
+    ...localRule(spec),
   };
+}
+
+/** Of engines that have convertible decode: the chunk, and the latencies within which it may be counted on. */
+function localRule({ pools, objectives }: PolicySpec): Pick<Situation, "local"> {
+  const rule = pools.decode.localPrefill;
+  if (rule === undefined) return {};
+  const { ttft, itl } = objectives;
+  return { local: { ...rule, ttft: ttft?.target ?? Infinity, itl: itl?.target ?? Infinity } };
 }
 
 /** Ready replicas, and starting ones for the share of the lead time they will already serve. */

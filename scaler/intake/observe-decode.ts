@@ -42,6 +42,7 @@ function figures(interval: PoolInterval, frontend: PoolInterval | undefined, itl
     seconds: interval.seconds,
     finished: counters.requestsFinished,
     outputTokens: counters.generatedTokens,
+    promptTokens: counters.localPromptTokens,
     steps: steps(interval),
     itl: itl === undefined ? undefined : summarize(itl, itlTarget),
     osl: osl === undefined ? undefined : { mean: osl.mean, p50: osl.p50, p90: osl.p90, p99: osl.p99 },

@@ -7,6 +7,7 @@ import { learnDrainTime, startDrainTime, type DrainTime } from "./drain-time.ts"
 import { addEwma, emptyEwma, ewmaMean, type Ewma } from "./ewma.ts";
 import { noFit, type Fit } from "./fit.ts";
 import { learnLeadTime, startLeadTime, type LeadTime } from "./lead-time.ts";
+import { localSeconds } from "./local-prefill.ts";
 import { decodeModel, learnDecode, learnPrefill, learnTransfer, prefillModel, transferModel } from "./model-fits.ts";
 import { noneWarming, noteReady, warmingUp, type Warming } from "./warming.ts";
 import { emptyWorkload, learnWorkload, lengths, type Workload } from "./workload.ts";
@@ -56,7 +57,7 @@ export function learn(l: Learned, o: Observation, spec: PolicySpec, prior: Prior
   return {
     workload,
     prefill: cold("prefill") ? l.prefill : learnPrefill(l.prefill, o, workload, prior),
-    decode: cold("decode") ? l.decode : learnDecode(l.decode, o, prior),
+    decode: cold("decode") ? l.decode : learnDecode(l.decode, o, localSeconds(o, prefillModel(l.prefill, prior), workload, spec), prior),
     transfer: learnTransfer(l.transfer, o.transfer, workload, prior),
     lead: {
       prefill: learnLeadTime(l.lead.prefill, o.pools.prefill?.replicas, o.at, spec.pools.prefill.leadTime),

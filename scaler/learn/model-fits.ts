@@ -13,6 +13,9 @@ const CLOCK_MEMORY = 30;
 /** Links are not busy for long: seconds of the clock for the transfers. */
 const TRANSFER_MEMORY = 30;
 
+/** Of steps that do prompts for more than this share of their time too little is seen of decode itself. */
+const MOST_LOCAL = 0.5;
+
 /** Fixed (floor and c0), per token, attention. */
 export function prefillModel(fit: Fit, { prefill }: Prior): PrefillModel {
   const [fixed, token, attention] = factors(fit);
@@ -43,10 +46,11 @@ export function learnPrefill(fit: Fit, o: Observation, workload: Workload, prior
   return learnFit(fit, { parts, observed, ...weigh(observed, o.pools.prefill?.interval?.seconds) });
 }
 
-/** The model is linear, so the sum over steps is the model of the sums. */
-export function learnDecode(fit: Fit, o: Observation, prior: Prior): Fit {
-  const steps = o.pools.decode?.interval?.steps ?? stepsFromGaps(o);
-  if (steps === undefined || !(steps.count > 0)) return fit;
+/** The model is linear, so the sum over steps is the model of the sums. `local`: seconds in them that went to prompts. */
+export function learnDecode(fit: Fit, o: Observation, local: number, prior: Prior): Fit {
+  const all = o.pools.decode?.interval?.steps ?? stepsFromGaps(o);
+  if (all === undefined || !(all.count > 0) || local > MOST_LOCAL * all.seconds) return fit;
+  const steps = { ...all, seconds: all.seconds - local };
   const m = decodeModel(fit, prior);
   const parts: Sample["parts"] = [m.d0 * steps.count, m.d1 * steps.sequences, m.d2 * steps.kvTokens];
   return learnFit(fit, { parts, observed: steps.seconds, ...weigh(steps.seconds, o.pools.decode?.interval?.seconds) });

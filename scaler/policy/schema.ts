@@ -60,6 +60,10 @@ export const policySpecSchema = z.strictObject({
         .strictObject({
           ...poolBase,
           batch: z.strictObject({ maxNumSeqs: range(8, 512).prefault({}), apply }).prefault({}),
+          // Of engines that compute a prompt where it is decoded when much waits for prefill; absent = they do not.
+          localPrefill: z
+            .strictObject({ chunkTokens: z.number().int().min(1).default(256), queueTokens: z.number().int().min(0).default(8192) })
+            .optional(),
         })
         .prefault({}),
     })

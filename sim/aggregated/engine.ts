@@ -195,7 +195,7 @@ export function endRun(world: EngineWorld, engine: Engine): void {
   if (running.size > 0) {
     const stepSeconds = (world.now - engine.runStart) / steps;
     const kvTokens = engine.kv + (running.size * (steps - 1)) / 2;
-    world.sink.decodeSteps?.(engine.id, { at: world.now, steps, stepSeconds, sequences: running.size, kvTokens });
+    world.sink.decodeSteps?.(engine.id, { at: world.now, steps, stepSeconds, sequences: running.size, kvTokens, promptTokens: 0 });
   }
   engine.steps += steps;
   engine.kv += running.size * steps;

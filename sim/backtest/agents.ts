@@ -85,6 +85,7 @@ export function createAgents(setup: AgentsSetup): Agents {
       counts.steps.seconds += run.steps * run.stepSeconds;
       counts.steps.sequences += run.steps * run.sequences;
       counts.steps.kvTokens += run.steps * run.kvTokens;
+      counts.localTokens += run.promptTokens;
       counts.outputTokens += run.steps * run.sequences;
       counts.itl.push({ value: run.stepSeconds, weight: run.steps * run.sequences });
     },

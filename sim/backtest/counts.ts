@@ -13,6 +13,8 @@ export function emptyCounts() {
     finished: 0,
     outputTokens: 0,
     osl: [] as number[],
+    /** Prompt tokens computed on decode replicas. */
+    localTokens: 0,
     steps: { count: 0, seconds: 0, sequences: 0, kvTokens: 0 },
     itl: [] as { value: number; weight: number }[],
     transfer: { transfers: 0, bytes: 0, busySeconds: 0, failures: 0 },
@@ -29,6 +31,7 @@ export function addCounts(sum: Counts, more: Counts): void {
   sum.cachedTokens += more.cachedTokens;
   sum.finished += more.finished;
   sum.outputTokens += more.outputTokens;
+  sum.localTokens += more.localTokens;
   sum.batches.count += more.batches.count;
   sum.batches.tokens += more.batches.tokens;
   sum.batches.seconds += more.batches.seconds;

@@ -88,6 +88,7 @@ function decodeInterval(counts: Counts, seconds: number, target: number | undefi
     finished: counts.finished,
     outputTokens: counts.outputTokens,
     steps: counts.steps,
+    ...(counts.localTokens > 0 ? { promptTokens: counts.localTokens } : {}),
     ...(itl === undefined ? {} : { itl }),
     ...(osl === undefined ? {} : { osl: shape(osl) }),
   };

@@ -17,7 +17,7 @@ export interface BacktestSetup {
   readonly faults: readonly Fault[];
   /** Instead of the policy's lead times. */
   readonly leadTime?: number;
-  /** Convertible decode, where the plant's engines have it. No controller is told. */
+  /** Convertible decode instead of the policy's: of this no controller is told. */
   readonly localPrefill?: LocalPrefill;
   /** Seconds until an agent's report has arrived (default 1.5), and the share that never does (default 0). */
   readonly reportDelay?: number;
@@ -52,6 +52,7 @@ export function mostReplicas(spec: PolicySpec): Split {
 export function plantConfig(setup: BacktestSetup, initial: Split): PlantConfig {
   const { spec } = setup.policy;
   const { prefill, decode } = spec.pools;
+  const localPrefill = setup.localPrefill ?? decode.localPrefill;
   const within = (value: number, range: { min: number; max: number }): number => Math.min(range.max, Math.max(range.min, value));
   return {
     seed: setup.seed,
@@ -66,7 +67,7 @@ export function plantConfig(setup: BacktestSetup, initial: Split): PlantConfig {
       leadTime: setup.leadTime ?? decode.leadTime,
       gpusPerReplica: decode.gpusPerReplica,
       maxNumSeqs: within(ENGINE_LIMITS.maxNumSeqs, decode.batch.maxNumSeqs),
-      ...(setup.localPrefill === undefined ? {} : { localPrefill: setup.localPrefill }),
+      ...(localPrefill === undefined ? {} : { localPrefill }),
     },
     gpus: totalGpus(spec),
     kvBytesPerToken: setup.prior.kvBytesPerToken,

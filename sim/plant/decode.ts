@@ -154,7 +154,7 @@ function report(world: World, replica: DecodeReplica, done: number, at: number):
   if (sequences === 0) return;
   const seconds = runTime(replica, done) - runTime(replica, reported);
   const kvTokens = kv + (sequences * (reported + done - 1)) / 2;
-  world.sink.decodeSteps?.(replica.id, { at, steps, stepSeconds: seconds / steps, sequences, kvTokens });
+  world.sink.decodeSteps?.(replica.id, { at, steps, stepSeconds: seconds / steps, sequences, kvTokens, promptTokens: replica.chunk });
   replica.reported = done;
 }
 

@@ -121,6 +121,8 @@ export interface PlantSink {
       readonly stepSeconds: number;
       readonly sequences: number;
       readonly kvTokens: number;
+      /** Prompt tokens computed beside the sequences in these steps (convertible decode). */
+      readonly promptTokens: number;
     },
   ): void;
   /** The first token reached the user. */

@@ -20,7 +20,8 @@ const gaps = { itl: [3, 0.12] } as const;
 const means = { tpot: [3, 0.12] } as const;
 const tokens = { promptTokens: 3000, generatedTokens: 300, requestsFinished: 3 };
 const aggregated = { ...tokens, preemptions: 1, steps: 5, stepTokens: 3006 };
-const decoding = { generatedTokens: 300, requestsFinished: 3, preemptions: 1, steps: 5, stepTokens: 3006 };
+// 2000 of its 3000 prompt tokens were computed where they are decoded.
+const decoding = { localPromptTokens: 2000, generatedTokens: 300, requestsFinished: 3, preemptions: 1, steps: 5, stepTokens: 3006 };
 const busy = { running: 5, waiting: 2, kvUsage: 0.5 };
 const waitsForKv = { ...busy, waitingForKv: 1 };
 const room = { kvCapacityTokens: 16000, kvTokens: 8000 };
@@ -66,7 +67,7 @@ const PAGES: readonly Page[] = [
     engine: "vllm",
     role: "decode",
     counters: {
-      ...{ generatedTokens: 600, requestsFinished: 6, preemptions: 2, steps: 10, stepTokens: 6012 },
+      ...{ localPromptTokens: 4000, generatedTokens: 600, requestsFinished: 6, preemptions: 2, steps: 10, stepTokens: 6012 },
       ...{ kvTransfers: 4, kvTransferBytes: 6 * MiB, kvTransferSeconds: 0.1, kvTransferFailures: 14 },
     },
     gauges: { running: 10, waiting: 4, waitingForKv: 2, kvUsage: 0.5, kvCapacityTokens: 32000, kvTokens: 16000 },

@@ -54,6 +54,8 @@ describe("a vLLM prefill/decode pair over 15 s", () => {
     expect(prefill[1].counters).not.toHaveProperty("generatedTokens");
     expect(prefill[1].counters.cachedTokens).toBe(94944);
     expect(decode[1].counters.generatedTokens).toBe(30038);
+    // NIXL brings whole prompts: nothing of them was computed here.
+    expect(decode[1].counters.localPromptTokens).toBe(0);
   });
 
   it("takes steps from the histogram that is named like a counter", () => {

@@ -4,8 +4,9 @@ import type { Observation } from "../../../core/observation.ts";
 import { bytes, tokens, tokensPerSecond } from "../../../core/units.ts";
 import { fulcrum } from "../../../scaler/decide/controller.ts";
 import type { Prior } from "../../../scaler/decide/controller.types.ts";
-import type { Situation } from "../../../scaler/decide/predict.ts";
-import { search, type Bounds, type Targets } from "../../../scaler/decide/search.ts";
+import { localCapacity } from "../../../scaler/decide/local-prefill.ts";
+import { predict, type Situation } from "../../../scaler/decide/predict.ts";
+import { search, searchBeside, type Bounds, type Targets } from "../../../scaler/decide/search.ts";
 import { h200Prior, observationOf, testPolicy, type Load } from "../../support/observations.ts";
 
 /** Powers of two change no rounding but that of logarithms. */
@@ -60,6 +61,60 @@ function situation(
     },
   };
 }
+
+/** The same with engines whose decode computes prompts that would queue. */
+function converted(s: Situation, t: Targets, chunkTokens: number): Situation {
+  return { ...s, local: { chunkTokens, queueTokens: 4096, ...t } };
+}
+
+describe("convertible decode", () => {
+  const chunk = fc.constantFrom(32, 128, 512);
+
+  it("never makes a plan look worse, and changes nothing of ITL", () => {
+    fc.assert(
+      fc.property(system, chunk, fc.integer({ min: 1, max: 12 }), fc.integer({ min: 1, max: 12 }), (s, size, prefill, decode) => {
+        const { situation: without, targets } = situation(s, 1, 1);
+        const [alone, helped] = [without, converted(without, targets, size)].map((one) => predict({ prefill, decode }, one));
+        expect(helped?.ttft).toBeLessThanOrEqual(alone?.ttft ?? 0);
+        expect(helped?.itl).toBe(alone?.itl);
+      }),
+    );
+  });
+
+  it("counts for nothing where its chunks would break ITL or decode has no slot free, and for less the busier decode is", () => {
+    fc.assert(
+      fc.property(system, chunk, fc.integer({ min: 1, max: 12 }), fc.double({ min: 1, max: 3, noNaN: true }), (s, size, replicas, more) => {
+        const { situation: plain, targets } = situation(s, 1, 1);
+        const easy = converted(plain, targets, size);
+        const { demand } = easy;
+        const busy = { ...easy, demand: { ...demand, decodeTokens: tokensPerSecond(demand.decodeTokens * more) } };
+        const [idle, loaded] = [localCapacity(replicas, easy, 0), localCapacity(replicas, busy, 0)];
+        expect(loaded.tokens).toBeLessThanOrEqual(idle.tokens);
+        expect(
+          localCapacity(replicas, converted(plain, { ...targets, itl: predict({ prefill: 1, decode: replicas }, plain).itl }, size), 0),
+        ).toEqual({
+          tokens: 0,
+          seconds: 0,
+        });
+      }),
+    );
+  });
+
+  it("needs no more GPUs and the same decode, and more demand never fewer GPUs", () => {
+    fc.assert(
+      fc.property(system, chunk, fc.double({ min: 1, max: 2, noNaN: true }), (s, size, more) => {
+        const { situation: plain, targets } = situation(s, 1, 1);
+        const [without, with_] = [plain, converted(plain, targets, size)].map((one) => searchBeside(bounds, targets, one));
+        expect(with_?.gpus).toBeLessThanOrEqual(without?.gpus ?? 0);
+        expect([with_?.plan.decode, with_?.meets]).toEqual([without?.plan.decode, without?.meets]);
+        const heavier = situation({ ...s, rate: s.rate * more }, 1, 1).situation;
+        const grown = searchBeside(bounds, targets, converted(heavier, targets, size));
+        if (grown?.meets === true) expect(grown.gpus).toBeGreaterThanOrEqual(with_?.gpus ?? 0);
+      }),
+      { numRuns: 150 },
+    );
+  });
+});
 
 describe("units do not matter", () => {
   it("to the plan: the same system in other units of time and of prompt tokens gets the same replicas", () => {

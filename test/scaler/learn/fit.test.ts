@@ -86,7 +86,7 @@ describe("fit of a latency model, coefficient by coefficient", () => {
       return { fitted, scaled };
     }
 
-    it("it predicts better on the whole", () => {
+    it("predicts better on the whole", () => {
       let [fitted, scaled] = [0, 0];
       for (const mean of [5, 20, 60, 150])
         for (const share of [0, 0.3, 0.6, 0.9])
@@ -100,7 +100,7 @@ describe("fit of a latency model, coefficient by coefficient", () => {
       expect(fitted).toBeLessThan(0.7 * scaled);
     });
 
-    it("it is never much worse, whatever the machine and the swing of the load", () => {
+    it("is never much worse, whatever the machine and the swing of the load", () => {
       const swing = fc.record({
         mean: fc.integer({ min: 5, max: 150 }),
         share: fc.double({ min: 0, max: 0.9, noNaN: true }),
