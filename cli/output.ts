@@ -10,10 +10,20 @@ export async function flushed(): Promise<void> {
   await Promise.all([process.stdout, process.stderr].map((stream) => new Promise<void>((resolve) => stream.write("", () => resolve()))));
 }
 
-/** A reader that stops early (`fulcrum policy schema | head`) is no failure of ours. */
+/**
+ * A reader that stops early (`fulcrum policy schema | head`) is no failure of ours. What stays until it is told to end (demo, agent, scaler)
+ * ends in order, as at SIGTERM; of the others, only stdout is what they were started for.
+ */
 export function tolerateClosedPipe(): void {
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error;
-    process.exit(0);
-  });
+  let told = false;
+  const on = (stream: NodeJS.WriteStream): void =>
+    void stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EPIPE") throw error;
+      const stays = process.listenerCount("SIGTERM") > 0;
+      if (stays && !told) process.kill(process.pid, "SIGTERM");
+      told = true;
+      if (!stays && stream === process.stdout) process.exit(0);
+    });
+  on(process.stdout);
+  on(process.stderr);
 }

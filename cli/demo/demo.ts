@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { FleetStatus } from "../../core/fleet-control.ts";
 import type { PageDecision, PageFrame } from "../../wire/page.ts";
+import { INTERRUPTED } from "../interrupt.ts";
 import { getJson, getText } from "./http.ts";
 import { DemoInputError, type DemoOptions } from "./options.ts";
 import { demoPorts, requireFree, type DemoPorts } from "./ports.ts";
@@ -40,6 +41,10 @@ export async function runDemo(options: DemoOptions, signal: AbortSignal): Promis
     await startParts(prepared, { parts, notes, signal, healthy: ports.agents.map((a) => `http://${options.host}:${a.metrics}/healthz`) });
     const outcome = await watch({ options, ports, prepared, parts, notes, signal });
     const collected = await collect(ports, options.host, prepared.policy);
+    if (collected === undefined && outcome === "interrupted") {
+      process.stderr.write("fulcrum demo: interrupted before the scaler answered: there is nothing to sum up\n");
+      return INTERRUPTED;
+    }
     if (collected === undefined || outcome === "failed") {
       process.stderr.write(`fulcrum demo: a part could not run; its log is in ${runDir}\n${await logTails(runDir)}`);
       return 3;

@@ -37,12 +37,13 @@ export function supervise(options: {
   const start = (): void => {
     const at = Date.now();
     const c = spawn(process.execPath, options.args, {
-      stdio: ["ignore", "pipe", "pipe"],
+      // Nothing is said over the channel: it breaks when this process is gone, however it ended, and then the part ends too.
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
       env: { ...process.env, ...options.env },
     });
     child = c;
-    c.stdout.pipe(out, { end: false });
-    c.stderr.pipe(out, { end: false });
+    c.stdout?.pipe(out, { end: false });
+    c.stderr?.pipe(out, { end: false });
     c.once("exit", (code, signal) => {
       if (stopping) return;
       quick = Date.now() - at < 1500 ? quick + 1 : 0;

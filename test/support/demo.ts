@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, readFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { DemoSummary } from "../../cli/demo/summary.ts";
 import type { FleetPools } from "../../core/fleet-control.ts";
 
-const bundle = fileURLToPath(new URL("../../dist/fulcrum.mjs", import.meta.url));
+export const BUNDLE = fileURLToPath(new URL("../../dist/fulcrum.mjs", import.meta.url));
 
 export interface RunningDemo {
   readonly port: number;
@@ -21,6 +21,7 @@ export interface RunningDemo {
   pools(): Promise<FleetPools>;
   get<T>(url: string): Promise<T>;
   text(url: string): Promise<string>;
+  readonly process: ChildProcess;
   /** Ctrl-C. */
   interrupt(): void;
   readonly ended: Promise<{
@@ -31,12 +32,13 @@ export interface RunningDemo {
   }>;
 }
 
-/** Starts the real demo (all processes) on a free range of ports. */
-export async function startDemo(args: readonly string[]): Promise<RunningDemo> {
+/** Starts the real demo (all processes) on a free range of ports; in a process `group` of its own, Ctrl-C reaches all of it as on a terminal. */
+export async function startDemo(args: readonly string[], own: { readonly group?: boolean } = {}): Promise<RunningDemo> {
   const port = await freeRange();
   const runDir = await mkdtemp(join(tmpdir(), "fulcrum-demo-"));
-  const child = spawn(process.execPath, [bundle, "demo", "--json", "--port", String(port), "--run-dir", runDir, ...args], {
+  const child = spawn(process.execPath, [BUNDLE, "demo", "--json", "--port", String(port), "--run-dir", runDir, ...args], {
     stdio: ["ignore", "pipe", "pipe"],
+    detached: own.group === true,
   });
   let stdout = "";
   let stderr = "";
@@ -56,18 +58,21 @@ export async function startDemo(args: readonly string[]): Promise<RunningDemo> {
     page: url(port),
     fleet: url(port + 1),
     agents: [url(port + 11), url(port + 12)],
-    pid: async (part) => {
-      const pids = JSON.parse(await readFile(join(runDir, "pids.json"), "utf8")) as Record<string, number | null>;
-      const pid = pids[part];
-      if (pid === null || pid === undefined) throw new Error(`${part} is not running: ${JSON.stringify(pids)}`);
-      return pid;
-    },
+    pid: (part) => partPid(runDir, part),
     pools: () => get<FleetPools>(`${url(port + 1)}/v1/pools`),
     get,
     text: async (u) => (await fetch(u, { signal: AbortSignal.timeout(5000) })).text(),
-    interrupt: () => void child.kill("SIGINT"),
+    process: child,
+    interrupt: () => void (own.group === true && child.pid !== undefined ? process.kill(-child.pid, "SIGINT") : child.kill("SIGINT")),
     ended,
   };
+}
+
+export async function partPid(runDir: string, part: string): Promise<number> {
+  const pids = JSON.parse(await readFile(join(runDir, "pids.json"), "utf8")) as Record<string, number | null>;
+  const pid = pids[part];
+  if (pid === null || pid === undefined) throw new Error(`${part} is not running: ${JSON.stringify(pids)}`);
+  return pid;
 }
 
 /** Polls until `check` gives a value; fails with the last problem after `seconds`. */
@@ -88,7 +93,7 @@ export async function until<T>(what: string, seconds: number, check: () => Promi
 
 const OFFSETS = [0, 1, 11, 12, 21, 22, 31, 32];
 
-async function freeRange(): Promise<number> {
+export async function freeRange(): Promise<number> {
   for (let attempt = 0; attempt < 50; attempt++) {
     const base = 20_000 + Math.floor(Math.random() * 400) * 100;
     const free = await Promise.all(OFFSETS.map((o) => isFree(base + o)));
