@@ -70,7 +70,7 @@ describe("doctor", () => {
     expect(stdout.split("\n")).toEqual([
       `ok   Node: ${process.version}`,
       expect.stringMatching(/^ok {3}targets .*: 1 engines, 1 GPU pages$/),
-      `ok   engine decode-0 http://${host}/vllm: vllm decode page, 447 samples, 22 signals used`,
+      `ok   engine decode-0 http://${host}/vllm: vllm decode page, 447 samples, 23 signals used`,
       `ok   GPUs http://${host}/gpus: 1 GPUs`,
       expect.stringMatching(/^(ok {2}|warn) {1,}GPU reader: /),
       "ok   RDMA: no port below /nowhere/class/infiniband",
@@ -112,7 +112,7 @@ describe("doctor", () => {
     const { code, stdout } = await doctor(targets(host, ["/ray", "/old"], []), host);
     const of = (pod: string): readonly string[] => stdout.split("\n").filter((line) => line.includes(pod));
     expect(of("decode-0")).toEqual([
-      expect.stringMatching(/^ok {3}engine decode-0 \S+: vllm decode page, \d+ samples, 17 signals used$/),
+      expect.stringMatching(/^ok {3}engine decode-0 \S+: vllm decode page, \d+ samples, 18 signals used$/),
       expect.stringMatching(
         /^warn engine decode-0 \S+: the page lacks kvTransfers \(vllm:nixl_bytes_transferred_count\), .* and 1 more; only NixlConnector /,
       ),
