@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 
 /**
@@ -17,6 +18,7 @@ export const VENDORS = {
 
 export type Vendor = keyof typeof VENDORS;
 const run = promisify(execFile);
+const CONDITION_TRIES = 40;
 
 /** The folder of a vendor's definitions, fetched once; throws where Go or the module cannot be had. */
 async function definitionsOf(vendor: Vendor): Promise<string> {
@@ -33,5 +35,15 @@ export async function applyDefinitions(kubectl: string, kubeconfig: string, vend
   const files = readdirSync(folder).filter((name) => name.endsWith(".yaml") && !/^kustomization|_patch/.test(name));
   const named = files.flatMap((name) => ["-f", join(folder, name)]);
   await run(kubectl, ["--kubeconfig", kubeconfig, "apply", "--server-side", "--force-conflicts", ...named], { maxBuffer: 1 << 22 });
-  await run(kubectl, ["--kubeconfig", kubeconfig, "wait", "--for=condition=established", "--timeout=60s", ...named]);
+  const wait = (): Promise<unknown> =>
+    run(kubectl, ["--kubeconfig", kubeconfig, "wait", "--for=condition=established", "--timeout=60s", ...named]);
+  for (let tries = 1; ; tries++) {
+    try {
+      return void (await wait());
+    } catch (error) {
+      // One that was made just now may have no conditions yet, which kubectl takes for a failure instead of waiting.
+      if (tries === CONDITION_TRIES || !/conditions accessor error/.test(String(error))) throw error;
+    }
+    await sleep(250);
+  }
 }

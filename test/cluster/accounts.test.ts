@@ -226,6 +226,8 @@ describe.skipIf(missing)(
           ...["update configmaps  fulcrum-scaler-state,fulcrum-scaler-overrides", "update leases coordination.k8s.io fulcrum-scaler"],
         ]);
         expect(await more("fulcrum/fulcrum-agent", "scaled")).toEqual(["list pods  ", "watch pods  "]);
+        const doctor = "get leases coordination.k8s.io fulcrum-scaler";
+        expect(await more("fulcrum/fulcrum-agent", "fulcrum")).toEqual([doctor, "list pods  ", "watch pods  "]);
       },
       LONG,
     );

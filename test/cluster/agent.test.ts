@@ -1,12 +1,14 @@
 import { execFile, spawn } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { CoordinationV1Api } from "@kubernetes/client-node";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { startEngineProcess } from "../../fleet/engine-process.ts";
 import { HOME } from "../../scripts/gates/command.ts";
 import { poolOf } from "../agent/support/agent.ts";
 import { reportWhere, startScaler } from "../agent/support/scaler.ts";
 import { ownControlPlane, type OwnControlPlane } from "../support/cluster/own.ts";
+import { kubeConfigOf } from "../support/cluster/real.ts";
 import { component, needs } from "../support/components.ts";
 
 /**
@@ -79,6 +81,29 @@ describe.skipIf(plane === undefined || kubectl === undefined)(
       await kube("delete", "node", NODE);
       await kube("delete", "-k", OVERLAY, "--timeout=90s");
     }, 120_000);
+
+    it("may read the one Lease that doctor watches, and no other", async () => {
+      const account = own().account(await own().token("fulcrum/fulcrum-agent"));
+      cleanups.push(account.remove);
+      const settings = {
+        ...{ FULCRUM_NODE: NODE, FULCRUM_DISCOVERY: "kubernetes", FULCRUM_KUBE_API: own().server, FULCRUM_SERVICE_ACCOUNT: account.folder },
+        ...{ FULCRUM_PORT: "0", FULCRUM_GPU_READER: "off", FULCRUM_OTLP_GRPC_PORT: "off", FULCRUM_OTLP_HTTP_PORT: "off" },
+      };
+      const doctor = async (lease: string): Promise<string> => {
+        const args = [join(HOME, "dist", "fulcrum.mjs"), "doctor", "--lease-namespace", "fulcrum", "--lease", lease];
+        const child = spawn(process.execPath, args, { env: { ...process.env, ...settings }, stdio: ["ignore", "pipe", "ignore"] });
+        let said = "";
+        child.stdout.on("data", (chunk: Buffer) => (said += chunk.toString()));
+        await new Promise((resolve) => child.on("close", resolve));
+        return said;
+      };
+      const metadata = { name: "fulcrum-scaler", namespace: "fulcrum" };
+      const leases = kubeConfigOf(own().kubeconfig).makeApiClient(CoordinationV1Api);
+      await leases.createNamespacedLease({ namespace: "fulcrum", body: { metadata } });
+      cleanups.push(() => leases.deleteNamespacedLease(metadata));
+      expect(await doctor("fulcrum-scaler")).toContain("lease fulcrum/fulcrum-scaler: held by nobody");
+      expect(await doctor("another")).toContain("lease fulcrum/another: not asked: the agent's account has no right to");
+    });
 
     it("finds the engines of its node, follows them as they come and go, and after the server forgot; nothing is refused", async () => {
       const mark = (await own().judged()).length;

@@ -28,8 +28,9 @@ test("the right to act changes counts only; on components it patches, and no mor
   expect(writes("act-on-components").filter((right) => !/^patch [a-z]+ [a-z0-9.-]+$/.test(right))).toEqual([]);
 });
 
-test("the agent's right is to see pods, which test/system/discovery holds to the calls it makes", () => {
-  expect([...rightsOf("base/agent-rbac.yaml", "ClusterRole", "Role")].toSorted()).toEqual(["list pods ", "watch pods "]);
+test("the agent's rights are to see pods, which test/system/discovery holds to the calls it makes, and the Lease that doctor watches", () => {
+  expect([...rightsOf("base/agent-rbac.yaml", "ClusterRole")].toSorted()).toEqual(["list pods ", "watch pods "]);
+  expect([...rightsOf("base/agent-rbac.yaml", "Role")]).toEqual(["get leases coordination.k8s.io"]);
 });
 
 test("without the component no right changes anything but the lease, the status of our own objects, and events", () => {

@@ -153,7 +153,9 @@ describe.skipIf(kubectl === undefined).each(FOLDERS)(`deploy/%s ${needs("kubectl
     const { env } = only(scaler.spec.template.spec.containers);
     expect(env).toContainEqual({ name: "FULCRUM_ACTUATOR", value: "kubernetes" });
     const lease = env.find((e) => e.name === "FULCRUM_LEASE")?.value;
-    const role = only(m.roles.filter((r) => r.kind === "Role"));
+    const roleNamed = (name: string) => only(m.roles.filter((r) => r.kind === "Role" && r.metadata.name === name));
+    const role = roleNamed("fulcrum-scaler-leader");
+    expect(roleNamed("fulcrum-agent-doctor").rules.flatMap((rule) => rule.resourceNames ?? [])).toEqual([lease]);
     expect(role.rules.flatMap((rule) => rule.resourceNames ?? [])).toEqual([lease, `${lease ?? ""}-state`, `${lease ?? ""}-overrides`]);
     expect(env.find((e) => e.name === "FULCRUM_LEASE_NAMESPACE")?.valueFrom).toEqual({ fieldRef: { fieldPath: "metadata.namespace" } });
     expect(role.metadata.namespace).toBe(scaler.metadata.namespace);
