@@ -6,9 +6,11 @@ import type { Situation } from "./predict.ts";
 export interface LocalCapacity {
   readonly tokens: number;
   readonly seconds: number;
+  /** Seconds of a step with a chunk where most sequences run, at the ITL quantile. */
+  readonly step: number;
 }
 
-const none: LocalCapacity = { tokens: 0, seconds: 0 };
+const none: LocalCapacity = { tokens: 0, seconds: 0, step: 0 };
 
 /**
  * Prompts that decode replicas take in, a chunk c beside every step: D·c/(t_D(B, KV) + t_P(c)). Only what users do not notice counts: with a
@@ -27,5 +29,9 @@ export function localCapacity(replicas: number, s: Situation, handedOver: number
   const step = decodeSeconds(decode, stretched.batch, stretched.batch * Math.max(l.context, 1));
   const computed = Math.max(1 - l.cacheShare, 0.01);
   if (((l.uncachedP95 / computed) * step) / chunk > local.ttft) return none;
-  return { tokens: ((replicas * chunk) / step) * s.trim.decode * computed, seconds: (l.isl * step) / chunk };
+  return {
+    tokens: ((Math.min(replicas, local.ready) * chunk) / step) * s.trim.decode * computed,
+    seconds: (l.isl * step) / chunk,
+    step: stretched.itl,
+  };
 }

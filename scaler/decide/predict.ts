@@ -24,7 +24,13 @@ export interface Situation {
   /** Share of capacity kept free. */
   readonly headroom: number;
   /** Where decode computes prompts that would have to wait, and within which latencies it may. */
-  readonly local?: { readonly chunkTokens: number; readonly queueTokens: number; readonly ttft: number; readonly itl: number };
+  readonly local?: {
+    readonly chunkTokens: number;
+    readonly queueTokens: number;
+    readonly ready: number;
+    readonly ttft: number;
+    readonly itl: number;
+  };
 }
 
 export interface Prediction {

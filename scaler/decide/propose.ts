@@ -1,5 +1,6 @@
 import type { Reason } from "../../core/decision.ts";
 import type { Demand } from "./demand.ts";
+import { localCapacity } from "./local-prefill.ts";
 import type { Plan, Situation } from "./predict.ts";
 import { search, searchBeside, violation, weigh, type Bounds, type Found, type Targets } from "./search.ts";
 
@@ -77,8 +78,21 @@ function besideDecode({ bounds, situation }: ProposeInput, targets: Targets, up:
   if (local === undefined || !up.meets) return [];
   const without = search(bounds, targets, alone)?.plan.prefill ?? 0;
   if (without <= up.plan.prefill) return [];
-  const text = `decode computes what would queue for prefill, in chunks of ${local.chunkTokens} tokens within ITL: prefill needs ${up.plan.prefill} replicas, ${without} without it`;
-  return [{ code: "local-prefill", text, numbers: { chunkTokens: local.chunkTokens, withoutReplicas: without } }];
+  const { tokens, step } = localCapacity(up.plan.decode, situation, 0);
+  const text = `decode computes what would queue for prefill, up to ${tokens.toFixed(0)} tokens/s in chunks of ${local.chunkTokens}, steps of ${ms(step)} within ITL: prefill needs ${up.plan.prefill} replicas, ${without} without it`;
+  return [
+    {
+      code: "local-prefill",
+      text,
+      numbers: {
+        chunkTokens: local.chunkTokens,
+        localTokensPerSecond: tokens,
+        stepSeconds: step,
+        withReplicas: up.plan.prefill,
+        withoutReplicas: without,
+      },
+    },
+  ];
 }
 
 /** Prefill before a full KV path: never more; less where its own work, which it keeps up with, allows. */

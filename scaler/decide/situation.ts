@@ -38,16 +38,23 @@ export function situate(state: FulcrumState, learned: Learned, demand: Demand, o
     backlog: { tokens: waitingTokens > 0 ? atReadiness : 0, decodeTokens: decodeQueue, within: CLEAR_WITHIN },
     limits,
     headroom: spec.objectives.headroom,
-    ...localRule(spec),
+    ...localRule(o, spec),
   };
 }
 
-/** Of engines that have convertible decode: the chunk, and the latencies within which it may be counted on. */
-function localRule({ pools, objectives }: PolicySpec): Pick<Situation, "local"> {
+/**
+ * Of engines that have convertible decode: the chunk, and the latencies within which it may be counted on. Only where the decode pool is seen
+ * to have room: what nobody reports is not counted on, nor a pool that misses ITL already, nor a replica that is not there yet.
+ */
+export function localRule(o: Observation, { pools, objectives }: PolicySpec): Pick<Situation, "local"> {
   const rule = pools.decode.localPrefill;
   if (rule === undefined) return {};
-  const { ttft, itl } = objectives;
-  return { local: { ...rule, ttft: ttft?.target ?? Infinity, itl: itl?.target ?? Infinity } };
+  const { replicas, running, queue, interval } = o.pools.decode ?? {};
+  const target = objectives.itl?.target ?? Infinity;
+  const seen =
+    running?.requests !== undefined && queue?.requests !== undefined && interval?.itl !== undefined && interval.itl.p95 <= target;
+  if (!seen || replicas === undefined || replicas.ready === 0) return {};
+  return { local: { ...rule, ready: replicas.ready, ttft: objectives.ttft?.target ?? Infinity, itl: target } };
 }
 
 /** Ready replicas, and starting ones for the share of the lead time they will already serve. */

@@ -64,7 +64,7 @@ function situation(
 
 /** The same with engines whose decode computes prompts that would queue. */
 function converted(s: Situation, t: Targets, chunkTokens: number): Situation {
-  return { ...s, local: { chunkTokens, queueTokens: 4096, ...t } };
+  return { ...s, local: { chunkTokens, queueTokens: 4096, ready: 12, ...t } };
 }
 
 describe("convertible decode", () => {
@@ -95,6 +95,7 @@ describe("convertible decode", () => {
         ).toEqual({
           tokens: 0,
           seconds: 0,
+          step: 0,
         });
       }),
     );

@@ -1,10 +1,13 @@
 import { describe, expect, it } from "vitest";
+import type { DecodeObservation } from "../../../core/observation.ts";
 import { tokensPerSecond } from "../../../core/units.ts";
+import { localCapacity } from "../../../scaler/decide/local-prefill.ts";
 import { prefillVelocity, type Situation } from "../../../scaler/decide/predict.ts";
 import { propose, SPARE } from "../../../scaler/decide/propose.ts";
+import { localRule } from "../../../scaler/decide/situation.ts";
 import { warmStart } from "../../../sim/backtest/setup.ts";
 import { runBacktestOnce } from "../../../sim/backtest/run.ts";
-import { h200Prior } from "../../support/observations.ts";
+import { h200Prior, observationOf } from "../../support/observations.ts";
 import { policy, setup } from "../../sim/backtest/setup.ts";
 
 const targets = { ttft: 0.6, itl: 0.05 };
@@ -28,7 +31,7 @@ function situation(local: boolean, now: number): Situation {
     backlog: { tokens: 0, decodeTokens: 0, within: 15 },
     limits: { maxBatchedTokens: 8192, maxNumSeqs: 256 },
     headroom: 0.15,
-    ...(local ? { local: { chunkTokens: 256, queueTokens: 4096, ...targets } } : {}),
+    ...(local ? { local: { chunkTokens: 256, queueTokens: 4096, ready: 4, ...targets } } : {}),
   };
   const load = (replicas: number) => tokensPerSecond(replicas * prefillVelocity(base) * 0.85);
   return { ...base, demand: { ...base.demand, prefillTokens: load(2.5), prefillTokensNow: load(now) } };
@@ -51,15 +54,42 @@ describe("engines whose decode computes prompts that would queue", () => {
     expect(proposed(false)?.plan).toEqual({ prefill: 3, decode: 4 });
     const beside = proposed(true);
     expect(beside?.plan).toEqual({ prefill: 2, decode: 4 });
-    expect(beside?.reasons).toContainEqual({
-      code: "local-prefill",
-      text: "decode computes what would queue for prefill, in chunks of 256 tokens within ITL: prefill needs 2 replicas, 3 without it",
-      numbers: { chunkTokens: 256, withoutReplicas: 3 },
-    });
+    const reason = beside?.reasons.find(({ code }) => code === "local-prefill");
+    expect(reason?.text).toMatch(
+      /^decode computes what would queue for prefill, up to \d+ tokens\/s in chunks of 256, steps of [\d.]+ ms within ITL: prefill needs 2 replicas, 3 without it$/,
+    );
+    expect(reason?.numbers).toMatchObject({ chunkTokens: 256, withReplicas: 2, withoutReplicas: 3 });
+    expect(reason?.numbers?.["stepSeconds"]).toBeLessThanOrEqual(targets.itl);
   });
 
   it("need as much prefill as is there to do now: decode is for what comes on top", () => {
     expect(proposed(true, 2.4)?.plan).toEqual({ prefill: 3, decode: 4 });
+  });
+
+  it("are counted as far as they are there, and within ITL only", () => {
+    const { local, ...alone } = situation(true, 1.8);
+    if (local === undefined) throw new Error("asked for");
+    const capacity = (ready: number, chunkTokens = 256) => localCapacity(4, { ...alone, local: { ...local, ready, chunkTokens } }, 0);
+    expect(capacity(2).tokens).toBeCloseTo(capacity(4).tokens / 2, 9);
+    expect(capacity(9).tokens).toBe(capacity(4).tokens);
+    expect(capacity(4).step).toBeLessThanOrEqual(targets.itl);
+    expect(capacity(4, 1400).tokens).toBe(0);
+  });
+
+  it("are not counted on where the decode pool's figures are missing, or show no room", () => {
+    const { spec } = policy({ pools: { decode: { localPrefill: {} } } });
+    const o = observationOf({ at: 5, rate: 10, isl: 1500, osl: 150, prefill: 2, decode: 4 });
+    const gaps = (itl: number) => ({ count: 1000, mean: itl, p50: itl, p90: itl, p95: itl, p99: itl });
+    const { decode } = o.pools;
+    const rule = (part: Partial<DecodeObservation>) =>
+      localRule({ ...o, pools: { ...o.pools, decode: { ...decode, interval: { seconds: 5, itl: gaps(0.008) }, ...part } } }, spec).local;
+    expect(rule({})).toEqual({ chunkTokens: 256, queueTokens: 8192, ready: 4, ttft: 0.5, itl: 0.03 });
+    expect(rule({ running: {} })).toBeUndefined();
+    expect(rule({ queue: {} })).toBeUndefined();
+    expect(rule({ interval: { seconds: 5 } })).toBeUndefined();
+    expect(rule({ interval: { seconds: 5, itl: gaps(0.031) } })).toBeUndefined();
+    expect(rule({ replicas: { ready: 0, starting: [{ age: 1 }], draining: 0 } })).toBeUndefined();
+    expect(localRule({ ...o, pools: {} }, spec)).toEqual({});
   });
 
   it("are what the plant has where the policy says so", () => {
