@@ -12,7 +12,7 @@ import { compose, hold } from "./compose.ts";
 import { easeOf } from "./caution.ts";
 import type { Controller, StageProbe } from "./controller.types.ts";
 import { countMisses, missing, noMisses } from "./delivered.ts";
-import { forecast, resumeForecasts, startForecasts, worst, type Demand } from "./demand.ts";
+import { forecast, resumeForecasts, startForecasts, type Demand, type Level } from "./demand.ts";
 import { assess, paid, type Assessed } from "./evidence.ts";
 import { guard, type GuardContext } from "./guards.ts";
 import { horizonOf } from "./horizon.ts";
@@ -22,6 +22,7 @@ import type { Plan, Prediction } from "./predict.ts";
 import { propose, SPARE } from "./propose.ts";
 import { violation, weigh, type Bounds, type Targets } from "./search.ts";
 import { modelErrors, situate } from "./situation.ts";
+import { heaviest as heaviestOf, type Moment } from "./settled.ts";
 import type { FulcrumState } from "./state.ts";
 import { transferBound } from "./transfer-bound.ts";
 
@@ -99,8 +100,17 @@ function tick(
       decision: hold(o, known(before, o, current, spec), { code: "within-range", text: "no request was seen yet: nothing to size by" }),
     };
   }
-  const { demand, forecasts } = seen;
-  return decide({ ...state, forecasts }, o, policy, { evidence, current, had: before.lastPaid ?? current, demand, probe, eased });
+  const { demand, forecasts, level } = seen;
+  return decide({ ...state, forecasts }, o, policy, {
+    evidence,
+    current,
+    had: before.lastPaid ?? current,
+    demand,
+    level,
+    horizon,
+    probe,
+    eased,
+  });
 }
 
 function decide(
@@ -112,6 +122,8 @@ function decide(
     readonly current: Plan;
     readonly had: Plan;
     readonly demand: Demand;
+    readonly level: Level;
+    readonly horizon: number;
     readonly probe: StageProbe;
     readonly eased: Ease;
   },
@@ -119,11 +131,11 @@ function decide(
   const { spec } = policy;
   const { current, demand, probe, eased } = now;
   const since = o.at - spec.behavior.scaleDown.stabilization;
-  const window = [...state.window.filter((w) => w.at > since), { at: o.at, demand }];
+  const window: [...Moment[], Moment] = [...state.window.filter((w) => w.at > since), { at: o.at, demand, level: now.level }];
   const situation = situate(state, state.learned, demand, o, spec);
   const bounds = boundsOf(spec, state, o.at, current);
   const targets: Targets = { ttft: spec.objectives.ttft?.target ?? Infinity, itl: spec.objectives.itl?.target ?? Infinity };
-  const heaviest = window.reduce((a, w) => worst(a, w.demand), demand);
+  const heaviest = heaviestOf(window, o.at, now.horizon);
   const held = transferBound(o, state.learned.workload, state.prior);
   const proposal = probe("decide", () =>
     propose({

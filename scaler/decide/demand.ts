@@ -20,6 +20,13 @@ export interface Demand {
   readonly burstiness: number;
 }
 
+/** The rates as they are, momentary ones included: what a forecast is held against when its time has come. */
+export interface Level {
+  readonly arrivals: number;
+  readonly prefillTokens: number;
+  readonly decodeTokens: number;
+}
+
 /** Forecasts of the three rates that size the pools. */
 export interface Forecasts {
   readonly arrivals: ForecastState;
@@ -45,7 +52,7 @@ export function forecast(
   at: number,
   horizon: number,
   eased: Ease,
-): { readonly forecasts: Forecasts; readonly demand: Demand } | undefined {
+): { readonly forecasts: Forecasts; readonly demand: Demand; readonly level: Level } | undefined {
   const known = lengths(w);
   const time = { at, horizon, span: w.span };
   const arrivalsSeen = levels(w, "arrivals");
@@ -53,7 +60,8 @@ export function forecast(
   if (known === undefined || arrivalsSeen === undefined || tokensSeen === undefined) return undefined;
   const arrivals = forecastRate(before.arrivals, arrivalsSeen, { ...time, ease: eased.decode });
   const uncached = forecastRate(before.uncached, tokensSeen, { ...time, ease: eased.prefill });
-  const output = forecastRate(before.output, levels(w, "output") ?? { now: 0, fast: 0, slow: 0 }, { ...time, ease: eased.decode });
+  const outputSeen = levels(w, "output") ?? { now: 0, fast: 0, slow: 0 };
+  const output = forecastRate(before.output, outputSeen, { ...time, ease: eased.decode });
   const day = {
     arrivals: anticipate(before.seasons.arrivals, time, arrivals.level, arrivals.rate),
     uncached: anticipate(before.seasons.uncached, time, uncached.level, uncached.rate),
@@ -76,6 +84,11 @@ export function forecast(
       lengths: known,
       burstiness: burstiness(w.arrivals, w.span),
     },
+    level: {
+      arrivals: highest(arrivalsSeen),
+      prefillTokens: highest(tokensSeen),
+      decodeTokens: Math.max(highest(arrivalsSeen) * (known.osl ?? 0), highest(outputSeen)),
+    },
   };
 }
 
@@ -85,6 +98,8 @@ export function resumeForecasts(kept: Partial<Forecasts> | undefined): Forecasts
   const seasons = { arrivals: reviveSeason(arrivals), uncached: reviveSeason(uncached), output: reviveSeason(output) };
   return { ...startForecasts, seasons };
 }
+
+const highest = ({ fast, slow }: Levels): number => Math.max(fast, slow);
 
 function levels(w: Workload, of: "arrivals" | "uncached" | "output"): Levels | undefined {
   const now = ewmaMean(w.now[of]);

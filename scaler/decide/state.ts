@@ -2,7 +2,8 @@ import type { TokensPerSecond } from "../../core/units.ts";
 import type { Learned } from "../learn/learn.ts";
 import type { ErrorBudget } from "../learn/error-budget.ts";
 import type { Trim } from "../learn/trim.ts";
-import type { Demand, Forecasts } from "./demand.ts";
+import type { Forecasts } from "./demand.ts";
+import type { Moment } from "./settled.ts";
 import type { Misses } from "./delivered.ts";
 import type { Changes } from "./guards.ts";
 import type { Plan } from "./predict.ts";
@@ -23,7 +24,7 @@ export interface FulcrumState {
   readonly misses: Misses;
   readonly forecasts: Forecasts;
   /** Demand of the scale-down stabilization window, oldest first. */
-  readonly window: readonly { readonly at: number; readonly demand: Demand }[];
+  readonly window: readonly Moment[];
   readonly changes: Changes;
   readonly lastPaid: Plan | null;
   readonly unschedulableUntil: number;
