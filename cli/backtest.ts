@@ -70,8 +70,9 @@ export async function runBacktest(options: BacktestOptions): Promise<number> {
     setup,
     runners.map((runner) => measure(runner, setup)),
   );
-  if (options.html !== undefined) await writeHtml(options.html, report);
   await print(options.json ? JSON.stringify(report) : reportText(report));
+  // After the answer: a file that cannot be written must not cost what took minutes to compute.
+  if (options.html !== undefined) await writeHtml(options.html, report);
   const missed = underThreshold(report, thresholds);
   for (const line of missed) note(line);
   return missed.length > 0 ? EXIT.no : EXIT.good;
@@ -100,7 +101,8 @@ async function prepareTrace(options: BacktestOptions): Promise<Trace> {
   const whole = must(await readTrace(options.trace, { skipBad: options.skipBad }));
   const trace = multiplyRate(windowTrace(whole, from, to), rate, seed);
   if (trace.requests.length > 0) return trace;
-  throw badInput(`${options.trace}: no requests between --from ${from ?? 0}s and --to ${to ?? whole.seconds}s at --rate ${rate}`);
+  const end = to === undefined ? `the end of the trace, ${whole.seconds.toFixed(1)}s` : `--to ${to}s`;
+  throw badInput(`${options.trace}: no requests between --from ${from ?? 0}s and ${end}, at --rate ${rate}`);
 }
 
 /** CPU time is the clock's business, not the simulator's: it is measured here. */

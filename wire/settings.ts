@@ -35,7 +35,10 @@ export function resolveSettings<S extends z.ZodObject>(schema: S, sources: Setti
     const fromEnv = sources.env[envName(key)];
     // An empty variable is how a manifest leaves one out.
     if (fromEnv !== undefined && fromEnv !== "") put(key, fromEnv, envName(key));
-    if (sources.flags[key] !== undefined) put(key, sources.flags[key], flagName(key));
+    const flag = sources.flags[key];
+    // `--port "$PORT"` of a variable that is not set: as a number it would pass for 0.
+    if (flag === "") problems.push(`${flagName(key)}: has no value; give one or leave the flag out`);
+    else if (flag !== undefined) put(key, flag, flagName(key));
   }
 
   const parsed = schema.safeParse(merged);
@@ -69,7 +72,14 @@ function describe(issue: z.core.$ZodIssue, origin: ReadonlyMap<string, string>, 
   if (from === undefined) return `${key}: required; set ${flagName(key)}, ${envName(key)} or ${key} in the file`;
   const inner = issue.path.slice(1).map(String).join(".");
   const given = inner === "" && ["string", "number", "boolean"].includes(typeof merged[key]) ? ` (given: ${String(merged[key])})` : "";
-  return `${from}: ${inner === "" ? "" : `${inner}: `}${issue.message}${/token|secret|password/i.test(key) ? "" : given}`;
+  return `${from}: ${inner === "" ? "" : `${inner}: `}${complaint(issue)}${/token|secret|password/i.test(key) ? "" : given}`;
+}
+
+/** What was read from text is NaN where it was no number, and nobody wrote that. */
+function complaint(issue: z.core.$ZodIssue): string {
+  if (issue.code !== "invalid_type") return issue.message;
+  if (issue.expected === "number") return "not a number";
+  return issue.expected === "int" ? "not a whole number" : issue.message;
 }
 
 /** The valid key a typo probably meant, if any is close. */
