@@ -4,7 +4,7 @@ import type { Models } from "../learn/learn.ts";
 import type { Demand } from "./demand.ts";
 import { localCapacity, type LocalCapacity } from "./local-prefill.ts";
 import { predictDecode } from "./predict-decode.ts";
-import { waiting } from "./queueing.ts";
+import { waiting, type Waiting } from "./queueing.ts";
 
 export interface Plan {
   readonly prefill: number;
@@ -76,31 +76,30 @@ function predictPrefill(replicas: number, s: Situation, local: LocalCapacity): {
   const offered = demand.prefillTokens + s.backlog.tokens / s.backlog.within;
   const one = prefillSeconds(models.prefill, l.uncached, l.uncached * l.isl);
   const long = prefillSeconds(models.prefill, l.uncachedP95, l.uncachedP95 * (l.uncachedP95 / Math.max(1 - l.cacheShare, 0.01)));
-  const within = (rho: number, slowest: number, servers: number): { ttft: number; rho: number; floor: number } => {
-    const wait = waiting({
-      servers,
-      rho,
-      service: one / s.trim.prefill,
-      arrivalScv: demand.burstiness,
-      serviceScv: Math.max(0, l.spread - 1),
-      quantile: s.quantile.ttft,
-    });
-    // The quantile of a sum is below the sum of quantiles: either the prompt is long or the wait is.
-    return { ttft: Math.max(long + wait.mean, slowest + wait.tail), rho, floor: long };
-  };
-  const share = (tokens: number, of: number): number => (of > 0 ? tokens / of : Infinity);
-  const alone = within(share(offered, capacity), one, replicas);
+  const rho = capacity > 0 ? offered / capacity : Infinity;
+  const wait = prefillWait(s, rho, replicas, one);
+  // The quantile of a sum is below the sum of quantiles: either the prompt is long or the wait is.
+  const alone = { ttft: Math.max(long + wait.mean, one + wait.tail), rho, floor: long };
   // Decode is for what comes on top: prefill itself must carry what is there now.
-  if (local.tokens === 0 || !(share(Math.min(demand.prefillTokens, demand.prefillTokensNow), capacity) < 1)) return alone;
-  const helped = within(
-    share(offered, capacity + local.tokens),
-    Math.max(one, local.seconds),
-    (replicas * (capacity + local.tokens)) / capacity,
-  );
+  if (local.tokens === 0 || !(Math.min(demand.prefillTokens, demand.prefillTokensNow) < capacity)) return alone;
+  const rhoBeside = offered / (capacity + local.tokens);
+  const beside = prefillWait(s, rhoBeside, (replicas * (capacity + local.tokens)) / capacity, one);
   // A prompt is turned to decode once so much is queued: what is not turned waits behind it.
   const queued = (s.local?.queueTokens ?? 0) / prefillVelocity(s);
-  const ttft = helped.ttft + queued;
-  return ttft < alone.ttft ? { ...helped, ttft } : alone;
+  const ttft = Math.max(long + beside.mean, Math.max(one, local.seconds) + beside.tail) + queued;
+  return ttft < alone.ttft ? { ttft, rho: rhoBeside, floor: long } : alone;
+}
+
+/** Wait before prefill servers of which each takes `one` seconds for a mean prompt. */
+function prefillWait({ demand, trim, quantile }: Situation, rho: number, servers: number, one: number): Waiting {
+  return waiting({
+    servers,
+    rho,
+    service: one / trim.prefill,
+    arrivalScv: demand.burstiness,
+    serviceScv: Math.max(0, demand.lengths.spread - 1),
+    quantile: quantile.ttft,
+  });
 }
 
 /** Decode takes in what a worked-off queue hands it over this many times the time prefill is given for it: replicas for less would serve one rush. */

@@ -74,8 +74,8 @@ export function propose(i: ProposeInput): Proposal | undefined {
 
 /** Said where prefill is smaller than it would be if decode computed no prompts. */
 function besideDecode({ bounds, situation }: ProposeInput, targets: Targets, up: Found): Reason[] {
+  if (situation.local === undefined || !up.meets) return [];
   const { local, ...alone } = situation;
-  if (local === undefined || !up.meets) return [];
   const without = search(bounds, targets, alone)?.plan.prefill ?? 0;
   if (without <= up.plan.prefill) return [];
   const { tokens, step } = localCapacity(up.plan.decode, situation, 0);

@@ -26,9 +26,10 @@ export interface Found {
  * prompts. Decode never grows for it: that would trade replicas to and fro between two ways of doing the same work.
  */
 export function searchBeside(bounds: Bounds, targets: Targets, situation: Situation): Found | undefined {
-  const { local, ...alone } = situation;
+  if (situation.local === undefined) return search(bounds, targets, situation);
+  const { local: _, ...alone } = situation;
   const own = search(bounds, targets, alone);
-  if (own === undefined || local === undefined) return own;
+  if (own === undefined) return own;
   for (let prefill = bounds.prefill.min; prefill < own.plan.prefill; prefill++) {
     const found = weigh({ prefill, decode: own.plan.decode }, bounds, targets, situation);
     if (found.meets && prefill / found.plan.decode >= bounds.ratio.min) return found;
