@@ -77,6 +77,17 @@ describe("burstiness", () => {
       ),
     ).toBe(10);
   });
+
+  it("takes no jump of the level for clumps, and still finds the clumps beside it", () => {
+    // A minute of 60/s between minutes of 12/s, with the same scatter around both.
+    const scatter = [7, -9, 4, 11, -8, -3, 9, -12, 5, -4, 10, -10];
+    const level = (i: number): number => (i % 60 < 12 ? 60 : 12);
+    const rates = (share: number): number[] =>
+      Array.from({ length: 60 }, (_, i) => level(i + 30) + share * (scatter[i % scatter.length] ?? 0));
+    expect(burstiness(rates(0), 5)).toBe(1);
+    expect(burstiness(rates(1), 5)).toBeGreaterThan(8);
+    expect(burstiness(rates(0.3), 5)).toBeLessThan(burstiness(rates(0.6), 5));
+  });
 });
 
 describe("workload", () => {
