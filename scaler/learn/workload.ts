@@ -39,6 +39,8 @@ export const FAST_TAU = 10;
 /** Slow enough that Poisson noise of a few requests per second averages out. */
 export const SLOW_TAU = 60;
 const LENGTH_TAU = 15;
+/** Of some dozen prompts the 99th percentile is whatever the longest was: it rests on four times as many. */
+const TAIL_TAU = 60;
 /** A mean of lengths rests on at least 15 × 20 requests: at a few per second, quantiles of some seconds are chance. */
 const SAMPLES_PER_SECOND = 20;
 /** Resident context turns over with the running requests, within seconds; batch limits depend on it. */
@@ -89,7 +91,7 @@ export function learnWorkload(w: Workload, o: Observation): Workload {
     islMean: fold(w.islMean, isl?.mean, islWeight, LENGTH_TAU),
     islP50: fold(w.islP50, isl?.p50, islWeight, LENGTH_TAU),
     islP90: fold(w.islP90, isl?.p90, islWeight, LENGTH_TAU),
-    islP99: fold(w.islP99, isl?.p99, islWeight, LENGTH_TAU),
+    islP99: fold(w.islP99, isl?.p99, islWeight, TAIL_TAU),
     oslMean: fold(w.oslMean, d?.osl?.mean ?? ratioOf(d?.outputTokens, d?.finished), oslWeight, LENGTH_TAU),
     context: fold(w.context, ratioOf(steps?.kvTokens, steps?.sequences), span, CONTEXT_TAU),
   };

@@ -106,6 +106,20 @@ describe("workload", () => {
     expect(l?.context).toBeCloseTo(1100, 6);
   });
 
+  it("does not follow the longest prompt of every interval", () => {
+    let w = emptyWorkload;
+    const p95: number[] = [];
+    for (let i = 1; i <= 120; i++) {
+      const o = observationOf({ at: i * 5, rate: 12, isl: 1000, osl: 200, prefill: 2, decode: 2 });
+      const p = o.pools.prefill;
+      if (p?.interval === undefined) throw new Error("observed");
+      const isl = { mean: 1000, p50: 800, p90: 2000, p95: 3000, p99: i % 2 === 0 ? 9000 : 4000 };
+      w = learnWorkload(w, { ...o, pools: { ...o.pools, prefill: { ...p, interval: { ...p.interval, isl } } } });
+      if (i > 60) p95.push(lengths(w)?.uncachedP95 ?? 0);
+    }
+    expect(Math.max(...p95) / Math.min(...p95)).toBeLessThan(1.01);
+  });
+
   it("keeps what it knew when nothing is reported", () => {
     const w = learnWorkload(emptyWorkload, observationOf({ at: 5, rate: 8, isl: 1000, osl: 200, prefill: 2, decode: 2 }));
     expect(learnWorkload(w, { type: "observation", at: 10, pools: {} })).toEqual(w);
