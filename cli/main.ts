@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { CommanderError } from "commander";
+import { speakPlainly } from "../wire/words.ts";
 import { CommandError, EXIT } from "./exit.ts";
 import { flushed, tolerateClosedPipe } from "./output.ts";
 import { createProgram } from "./program.ts";
@@ -8,6 +9,7 @@ import { createProgram } from "./program.ts";
 const PART_ERRORS: ReadonlySet<string> = new Set(["AgentError", "ScalerError", "FleetError"]);
 
 tolerateClosedPipe();
+speakPlainly();
 const code = await main(process.argv.slice(2));
 await flushed();
 // Not exitCode: a stray handle of a stopped part must not keep the command alive.

@@ -23,6 +23,7 @@ interface Truth {
     readonly generatedTokens: number;
     readonly kvTransferBytes: number;
   };
+  readonly inFlight: number;
   readonly gpuSeconds: number;
   readonly attainment: { readonly ttft: number | null; readonly itl: number | null; readonly both: number | null };
   readonly timeline: readonly TimelineRow[];
@@ -37,6 +38,9 @@ export interface DemoSummary {
   readonly interrupted: boolean;
   readonly requests: number;
   readonly completed: number;
+  /** Requests still being served when a run was stopped: nobody knows yet what they will have met. */
+  readonly inFlight: number;
+  /** Shares of the requests that have ended. */
   readonly attainment: Truth["attainment"];
   readonly ttft: Quantiles | null;
   readonly itl: Quantiles | null;
@@ -109,7 +113,8 @@ export function summarize(input: {
     interrupted: input.interrupted,
     requests: truth.totals.requests,
     completed: truth.totals.completed,
-    attainment: truth.attainment,
+    inFlight: truth.inFlight,
+    attainment: ofEnded(truth),
     ttft: truth.ttft,
     itl: truth.itl,
     promptTokens: truth.totals.promptTokens,
@@ -128,16 +133,23 @@ export function summarize(input: {
   };
 }
 
+/** The fleet counts what has not ended as missed, as a back-test does at its end; a run that is stopped has no end. */
+function ofEnded({ attainment, totals, inFlight }: Truth): Truth["attainment"] {
+  const ended = totals.requests - inFlight;
+  const share = (x: number | null): number | null => (x === null || ended <= 0 ? null : Math.min(1, (x * totals.requests) / ended));
+  return { ttft: share(attainment.ttft), itl: share(attainment.itl), both: share(attainment.both) };
+}
+
 const ms = (s: number | undefined): string => (s === undefined ? "—" : `${(s * 1000).toFixed(s < 0.1 ? 1 : 0)} ms`);
 const percent = (x: number | null): string => (x === null ? "—" : `${(x * 100).toFixed(2)} %`);
 
 export function summaryText(s: DemoSummary): string {
   const { actions: a } = s;
   return [
-    `${s.interrupted ? "Stopped" : "Done"} after ${s.seconds.toFixed(0)} s: ${s.completed} of ${s.requests} requests completed (${s.trace}, ${s.engine} engines)`,
+    `${s.interrupted ? "Stopped" : "Done"} after ${s.seconds.toFixed(0)} s: ${s.completed} of ${s.requests} requests completed${s.inFlight > 0 ? `, ${s.inFlight} still in flight` : ""} (${s.trace}, ${s.engine} engines)`,
     `TTFT  p50 ${ms(s.ttft?.p50)}  p95 ${ms(s.ttft?.p95)}  p99 ${ms(s.ttft?.p99)}   within target ${percent(s.attainment.ttft)}`,
     `ITL   p50 ${ms(s.itl?.p50)}  p95 ${ms(s.itl?.p95)}  p99 ${ms(s.itl?.p99)}   within target ${percent(s.attainment.itl)}`,
-    `Both objectives met by ${percent(s.attainment.both)} of requests, for ${s.gpuHours.toFixed(3)} GPU-hours`,
+    `Both objectives met by ${percent(s.attainment.both)} of requests${s.inFlight > 0 ? " that ended" : ""}, for ${s.gpuHours.toFixed(3)} GPU-hours`,
     `Decisions ${s.decisions} (${s.holds} held): ${a.up} up, ${a.down} down, ${a.conversions} conversions, ${a.reversals} reversals`,
     `Evidence: ${s.agents.length} agents, ${s.reports} reports, ${s.spans} spans`,
     `Journal ${s.journal} (fulcrum replay ${s.journal})`,

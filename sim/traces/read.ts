@@ -34,8 +34,11 @@ export async function readTrace(file: string, options: ReadTraceOptions = {}): P
     return err([`${file}: TRACE_READ ${readError(error)}`]);
   }
   if (bad > 0 && options.skipBad !== true) {
-    if (bad > problems.length) problems.push(`${file}: ${bad - problems.length} more bad rows`);
-    return err([...problems, `${file}: ${bad} bad rows; mend them or pass --skip-bad to leave them out`]);
+    if (bad > problems.length) problems.push(`${file}: ${bad - problems.length} more bad ${bad - problems.length === 1 ? "row" : "rows"}`);
+    return err([
+      ...problems,
+      `${file}: ${bad} bad ${bad === 1 ? "row; mend it or pass --skip-bad to leave it" : "rows; mend them or pass --skip-bad to leave them"} out`,
+    ]);
   }
   const trace = parser.end(basename(file), bad);
   return trace.ok ? ok(trace.value) : err([say(trace.error)]);

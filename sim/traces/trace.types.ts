@@ -39,7 +39,11 @@ export function assembleTrace(
 /** What was left out of a trace, in words: nothing is dropped in silence. */
 export function leftOut({ skipped, failedAtSource }: Pick<Trace, "skipped" | "failedAtSource">): string[] {
   return [
-    ...(skipped > 0 ? [`${skipped} bad rows were left out`] : []),
-    ...(failedAtSource > 0 ? [`${failedAtSource} rows with 0 output tokens were left out: failed at the source`] : []),
+    ...(skipped > 0 ? [`${skipped} bad ${skipped === 1 ? "row was" : "rows were"} left out`] : []),
+    ...(failedAtSource > 0
+      ? [
+          `${failedAtSource} ${failedAtSource === 1 ? "row with 0 output tokens was" : "rows with 0 output tokens were"} left out: failed at the source`,
+        ]
+      : []),
   ];
 }

@@ -27,9 +27,7 @@ describe("backtest says of its trace", () => {
   test("what was left out, and what no plan can serve", async () => {
     const { code, stdout, stderr } = await backtest("t_s,isl,osl\n0,500,10\n1,500,0\n2,3000000,10\nx,1,1\n", "--skip-bad", "--json");
     expect(code).toBe(0);
-    expect(stderr).toContain(
-      "2 requests in 2 s; 1 bad rows were left out; 1 rows with 0 output tokens were left out: failed at the source",
-    );
+    expect(stderr).toContain("2 requests in 2 s; 1 bad row was left out; 1 row with 0 output tokens was left out: failed at the source");
     expect(stderr).toMatch(/^1 requests need more KV than one replica's \d+ tokens/m);
     const report = JSON.parse(stdout) as { trace: object; runs: { attainment: object; unfinished: number }[] };
     expect(report.trace).toMatchObject({ requests: 2, skipped: 1, failedAtSource: 1 });

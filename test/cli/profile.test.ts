@@ -17,8 +17,8 @@ test("tables that are none are refused with the field, exit 2", async () => {
   const root = tempTree({ "bad.json": JSON.stringify({ ...defaultProfile, prefill: [], kvBytesPerToken: -1 }) });
   const { code, stdout, stderr } = await runCli(["profile", "import", join(root, "bad.json")]);
   expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
-  expect(stderr).toContain("kvBytesPerToken");
-  expect(stderr).toContain("prefill");
+  expect(stderr).toContain("PROFILE_FIELD kvBytesPerToken: expected more than 0, found -1");
+  expect(stderr).toContain("PROFILE_FIELD prefill: expected at least 3 entries, found 0");
   expect((await runCli(["profile", "import", join(root, "none.json")])).code).toBe(2);
 });
 
