@@ -111,7 +111,7 @@ describe.skipIf(plane === undefined || kubectl === undefined)(
       await kube("delete", "-k", folder, "--timeout=90s");
     }, 120_000);
 
-    it("the demo's manifests, the definition first: everything runs in its own namespace, and goes with it", async () => {
+    it("the demo's manifests, the definition first: everything runs in its own namespace, and what kubernetes.md says removes it", async () => {
       await kube("apply", "-f", CRD);
       await kube("wait", "--for=condition=established", "crd/scalingpolicies.fulcrum.dev", "--timeout=60s");
       await kube("apply", "-k", join(HOME, "deploy", "demo"));
@@ -121,6 +121,7 @@ describe.skipIf(plane === undefined || kubectl === undefined)(
       expect(await refusals("fulcrum-demo")).toBe("");
       expect(await kube("get", "scalingpolicies", "-n", "fulcrum-demo", "-o", "name")).toContain("scalingpolicy.fulcrum.dev/demo");
       await kube("delete", "namespace", "fulcrum-demo", "--timeout=90s");
+      await kube("delete", "clusterrole,clusterrolebinding", "fulcrum-demo-admit");
       await kube("delete", "-f", CRD);
       expect(await kube("get", "clusterrole,clusterrolebinding,crd,namespace", "-o", "name")).not.toContain("fulcrum");
     }, 240_000);

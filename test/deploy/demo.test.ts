@@ -32,7 +32,12 @@ const podOf = (kind: string, name: string) =>
     named(kind, name)["spec"] as {
       template: {
         metadata: object;
-        spec: { securityContext: object; affinity?: unknown; containers: [{ env: Env[]; securityContext: object }] };
+        spec: {
+          serviceAccountName: string;
+          securityContext: object;
+          affinity?: unknown;
+          containers: [{ env: Env[]; securityContext: object }];
+        };
       };
     }
   ).template;
@@ -40,19 +45,32 @@ const env = (kind: string, name: string): Record<string, string> =>
   Object.fromEntries(podOf(kind, name).spec.containers[0].env.map((e) => [e.name, e.value ?? "something"]));
 
 describe.skipIf(kubectl === undefined)(`deploy/demo ${needs("kubectl")}`, () => {
-  it("has no field that its kinds do not have, and everything but namespace and custom resource in the namespace", () => {
+  it("has no field that its kinds do not have, and everything but namespace, custom resource and the review of tokens in the namespace", () => {
     expect(demo.filter(({ kind }) => kind !== "ScalingPolicy").flatMap(strictProblems)).toEqual([]);
     const outside = demo
       .filter(({ metadata }) => metadata.namespace !== "fulcrum-demo")
       .map(({ kind, metadata }) => `${kind} ${metadata.name}`);
-    expect(outside).toEqual(["Namespace fulcrum-demo", "CustomResourceDefinition scalingpolicies.fulcrum.dev"]);
+    expect(outside).toEqual([
+      "Namespace fulcrum-demo",
+      "CustomResourceDefinition scalingpolicies.fulcrum.dev",
+      "ClusterRole fulcrum-demo-admit",
+      "ClusterRoleBinding fulcrum-demo-admit",
+    ]);
     expect(named("Namespace", "fulcrum-demo").metadata.labels).toMatchObject({ "fulcrum.dev/demo": "true" });
   });
 
-  it("grants in its namespace what overlay enforce grants in the cluster, save reviewing tokens", () => {
+  it("grants in its namespace what overlay enforce grants in the cluster, and in the cluster to review tokens, under another name", () => {
     const roles = demo.filter(({ kind }) => kind === "Role");
     const bindings = demo.filter(({ kind }) => kind === "RoleBinding");
-    const enforced = kustomize(kubectl ?? "", "overlays/enforce").roles.filter(({ metadata }) => metadata.name !== "fulcrum-scaler-admit");
+    const installed = kustomize(kubectl ?? "", "overlays/enforce").roles;
+    const enforced = installed.filter(({ metadata }) => metadata.name !== "fulcrum-scaler-admit");
+    expect(named("ClusterRole", "fulcrum-demo-admit")["rules"]).toEqual(
+      installed.find(({ metadata }) => metadata.name === "fulcrum-scaler-admit")?.rules,
+    );
+    expect(named("ClusterRoleBinding", "fulcrum-demo-admit")).toMatchObject({
+      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "fulcrum-demo-admit" },
+      subjects: [{ kind: "ServiceAccount", name: "fulcrum-scaler", namespace: "fulcrum-demo" }],
+    });
     const byName = (of: readonly KubeObject[]) => Object.fromEntries(of.map((role) => [role.metadata.name, role["rules"]]));
     expect(byName(roles)).toEqual(byName(enforced));
     expect(bindings.map((b) => [b.metadata.name, (b["roleRef"] as { kind: string }).kind]).toSorted()).toEqual(
@@ -67,7 +85,8 @@ describe.skipIf(kubectl === undefined)(`deploy/demo ${needs("kubectl")}`, () => 
     expect(agent).toMatchObject({ ok: true, value: { discovery: "kubernetes", discoveryNamespace: "something", gpuReader: "off" } });
     const scaler = resolveSettings(scalerSettingsSchema, { env: env("Deployment", "fulcrum-scaler"), flags: {} });
     expect(scaler).toMatchObject({ ok: true, value: { policyObjects: "own", actuator: "kubernetes" } });
-    expect(env("Deployment", "fulcrum-scaler")).not.toHaveProperty("FULCRUM_AGENT_ACCOUNTS");
+    const { serviceAccountName } = podOf("DaemonSet", "fulcrum-agent").spec;
+    expect(env("Deployment", "fulcrum-scaler")["FULCRUM_AGENT_ACCOUNTS"]).toBe(`fulcrum-demo/${serviceAccountName}`);
   });
 
   it("runs as the namespace's pod security standard asks", () => {

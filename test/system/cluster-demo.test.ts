@@ -5,12 +5,15 @@ import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { HOME } from "../../scripts/gates/command.ts";
+import { connectAgent } from "../scaler/support/agent-client.ts";
 import { until } from "../scaler/support/wait.ts";
 import { component, needs } from "../support/components.ts";
 import { startControllers } from "../support/kube-api/controllers.ts";
 import { openDoor } from "../support/kube-api/door.ts";
 import { KINDS, MANIFEST_KINDS } from "../support/kube-api/kinds.ts";
 import { addresses, startNode, type TestNode } from "../support/kube-api/node.ts";
+import { refuseReviews } from "../support/kube-api/token-rights.ts";
+import { status } from "../support/kube-api/respond.ts";
 import { startKubeApi, type KubeApiServer } from "../support/kube-api/server.ts";
 import type { KubeObject } from "../support/kube-api/store.ts";
 import { kustomized } from "../support/manifests.ts";
@@ -52,6 +55,7 @@ async function apiServer(installed = false): Promise<Omit<Cluster, "node">> {
 /** The same with controllers, and a node that runs what pods say. */
 async function cluster(): Promise<Cluster> {
   const server = await apiServer();
+  server.api.fault = refuseReviews(server.api.store, { namespace: NAMESPACE, name: "fulcrum-scaler" });
   const node = startNode(server.api, DIST);
   const controllers = startControllers(server.api, addresses());
   cleanups.push(() => node.stop());
@@ -117,6 +121,14 @@ describe.skipIf(kubectl === undefined)(`fulcrum demo --kubernetes ${needs("kubec
       return now.length > 1 && texts.every((text) => text.includes("vllm:num_requests_running")) ? now : undefined;
     });
     expect(serving.length).toBeGreaterThan(1);
+    // The reports it rests on came over a link that an agent's own token opened, and nothing else opens it.
+    const reviews = there.api.calls.filter(({ resource }) => resource === "tokenreviews");
+    expect(reviews.map((call) => call.status)).toContain(201);
+    const [scaler] = pods(there, "fulcrum-scaler");
+    const link = `ws://${String(scaler?.status?.["podIP"])}:8900/agents`;
+    there.api.tokens.set("fulcrum-demo.fleet.fulcrum", { username: "system:serviceaccount:fulcrum-demo:default", audiences: ["fulcrum"] });
+    await expect(connectAgent(link)).rejects.toThrow("401");
+    await expect(connectAgent(link, { authorization: "Bearer fulcrum-demo.fleet.fulcrum" })).rejects.toThrow("401");
     await expectSoon("the change to be shown", () => (/(prefill|decode) 1 → \d/.test(run.said()) ? true : undefined));
     // Nothing looks beyond the namespace.
     const watches = there.api.calls.filter(({ verb, resource }) => verb === "watch" && resource !== "namespaces");
@@ -125,7 +137,9 @@ describe.skipIf(kubectl === undefined)(`fulcrum demo --kubernetes ${needs("kubec
     expect(scaled.filter(({ namespace }) => namespace !== NAMESPACE)).toEqual([]);
     run.interrupt();
     const { code, out, said } = await run.ended;
-    expect(said).toContain("Context loopback: makes namespace fulcrum-demo");
+    expect(said).toContain(
+      "makes namespace fulcrum-demo, and outside of it the right to review tokens (ClusterRole fulcrum-demo-admit) and the custom resource",
+    );
     expect(said).toContain("removed namespace fulcrum-demo and scalingpolicies.fulcrum.dev");
     expect(code, said).toBe(0);
     expect(JSON.parse(out)).toMatchObject({ context: "loopback", namespace: NAMESPACE, decided: true, left: null });
@@ -182,6 +196,34 @@ describe.skipIf(kubectl === undefined)(`fulcrum demo --kubernetes ${needs("kubec
     expect(left(there)).toEqual(["Deployment fulcrum-scaler", "CustomResourceDefinition scalingpolicies.fulcrum.dev"]);
   }, 60_000);
 
+  it("kept, it says what removes it; another run of it removes all of that, the right to review tokens too", async () => {
+    const there = await apiServer();
+    const controllers = startControllers(there.api, addresses());
+    cleanups.push(() => controllers.stop());
+    there.api.store.listen(({ resource, object }) => {
+      if (resource === "pods." && object.metadata["deletionTimestamp"] !== undefined)
+        setImmediate(() => there.api.store.delete("pods.", object.metadata.namespace, object.metadata.name));
+    });
+    const kept = await demo(there, "--yes", "--keep", "--duration", "1s", "--namespace", "elsewhere").ended;
+    expect(kept.said).toContain(
+      "Kept. Remove it by: kubectl delete namespace elsewhere; kubectl delete clusterrole,clusterrolebinding fulcrum-demo-admit-elsewhere; " +
+        "kubectl delete customresourcedefinition scalingpolicies.fulcrum.dev\n",
+    );
+    const admit = left(there).filter((object) => object.startsWith("ClusterRole"));
+    expect(admit).toEqual(["ClusterRole fulcrum-demo-admit-elsewhere", "ClusterRoleBinding fulcrum-demo-admit-elsewhere"]);
+    // A namespace that cannot be removed keeps no right in the cluster.
+    const removing = there.api.fault;
+    there.api.fault = (call) =>
+      call.verb === "delete" && call.resource === "namespaces" ? status(403, "Forbidden", "namespaces is forbidden") : removing(call);
+    const stuck = await demo(there, "--yes", "--duration", "1s", "--namespace", "elsewhere").ended;
+    expect([stuck.code, stuck.said]).toEqual([3, expect.stringContaining("namespace elsewhere is not gone")]);
+    expect(left(there).filter((object) => object.startsWith("ClusterRole"))).toEqual([]);
+    there.api.fault = removing;
+    const again = await demo(there, "--yes", "--duration", "1s", "--namespace", "elsewhere").ended;
+    expect(again.said).toContain("removed namespace elsewhere and scalingpolicies.fulcrum.dev\n");
+    expect(left(there)).toEqual([]);
+  }, 60_000);
+
   it("prints what kubectl apply -k deploy/demo would apply, for another namespace and image too", async () => {
     const nowhere = { kubeconfig: "/dev/null" };
     const parsed = (text: string): unknown[] => parseAllDocuments(text).map((document) => document.toJS() as unknown);
@@ -189,10 +231,14 @@ describe.skipIf(kubectl === undefined)(`fulcrum demo --kubernetes ${needs("kubec
     expect(printed.code, printed.said).toBe(0);
     expect(parsed(printed.out)).toEqual(kustomized(kubectl ?? "", "demo"));
     const moved = await demo(nowhere, "--dry-run", "--namespace", "elsewhere", "--image", "example.org/fulcrum:9").ended;
-    expect(moved.out).not.toMatch(/fulcrum:0\.1\.0/);
+    expect(moved.out).not.toMatch(/fulcrum:0\.1\.0|fulcrum-demo\//);
+    expect(moved.out).toContain("elsewhere/fulcrum-agent");
     for (const object of parsed(moved.out) as KubeObject[]) {
       if (object.kind === "CustomResourceDefinition") continue;
-      expect(object.kind === "Namespace" ? object.metadata.name : object.metadata.namespace).toBe("elsewhere");
+      const clusterWide = object.kind.startsWith("ClusterRole");
+      if (clusterWide) expect(object.metadata.name).toBe("fulcrum-demo-admit-elsewhere");
+      if (object.kind === "ClusterRoleBinding") expect(object["roleRef"]).toMatchObject({ name: "fulcrum-demo-admit-elsewhere" });
+      if (!clusterWide) expect(object.kind === "Namespace" ? object.metadata.name : object.metadata.namespace).toBe("elsewhere");
       const { subjects = [] } = object as { subjects?: readonly { namespace: string }[] };
       expect(subjects.map(({ namespace }) => namespace).filter((namespace) => namespace !== "elsewhere")).toEqual([]);
     }

@@ -43,11 +43,19 @@ export async function demoObjects(kubectl: Kubectl, tailoring: Tailoring): Promi
   return ok(wanted.map((object) => tailored(object, tailoring)));
 }
 
+const NAMESPACE = "fulcrum-demo";
+const ADMIT = "fulcrum-demo-admit";
+
+/** ClusterRole and ClusterRoleBinding of a demo in that namespace, by which its scaler has agents' tokens reviewed. */
+export const admitName = (namespace: string): string => (namespace === NAMESPACE ? ADMIT : `${ADMIT}-${namespace}`);
+
 function tailored(object: KubeObject, { namespace, image, installed }: Tailoring): KubeObject {
   const { metadata, kind } = object;
   const name = kind === "Namespace" ? { ...metadata, name: namespace } : metadata;
   const moved = { ...object, metadata: metadata.namespace === undefined ? name : { ...name, namespace } };
   const rest: unknown = JSON.parse(JSON.stringify(moved), (key, value: unknown) => {
+    if (key === "name" && value === ADMIT) return admitName(namespace);
+    if (key === "value" && value === `${NAMESPACE}/fulcrum-agent`) return `${namespace}/fulcrum-agent`;
     if (key === "image" && typeof value === "string" && image !== undefined) return image;
     if (key === "value" && value === "http://fulcrum-agent:4318" && installed !== undefined)
       return `http://fulcrum-agent.${installed}.svc:4318`;

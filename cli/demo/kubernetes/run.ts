@@ -5,10 +5,10 @@ import { EXIT, type ExitCode } from "../../exit.ts";
 import { print } from "../../output.ts";
 import { Screen } from "../screen.ts";
 import { createKubectl, type Kubectl } from "./kubectl.ts";
-import { demoObjects } from "./manifests.ts";
+import { admitName, demoObjects } from "./manifests.ts";
 import type { ClusterDemoOptions } from "./options.ts";
 import { changesBetween, changeText, progressLines, progressOf, type Change, type Progress } from "./progress.ts";
-import { apply, list, lookAround, remove, type Found } from "./stage.ts";
+import { apply, list, lookAround, removal, remove, type Found } from "./stage.ts";
 
 /** Seconds: one round of the built-in load. */
 const DURATION = 300;
@@ -49,9 +49,13 @@ function plan(context: string, { namespace, duration = DURATION, keep }: Cluster
     found.installed === undefined
       ? "with Fulcrum itself, for that namespace only"
       : `looked after by the Fulcrum in namespace ${found.installed}; nodes of simulated engines need its agent (label fulcrum.dev/agent=true)`;
-  const definition = found.definition === "missing" ? ", and the custom resource definition scalingpolicies.fulcrum.dev" : "";
+  const outside = [
+    ...(found.installed === undefined ? [`the right to review tokens (ClusterRole ${admitName(namespace)})`] : []),
+    ...(found.definition === "missing" ? ["the custom resource definition scalingpolicies.fulcrum.dev"] : []),
+  ];
+  const beside = outside.length === 0 ? "" : `, and outside of it ${outside.join(" and ")}`;
   return [
-    `Context ${context}: ${found.again ? "a demo is there already, and begins anew" : "makes"} namespace ${namespace}${definition}.`,
+    `Context ${context}: ${found.again ? "a demo is there already, and begins anew" : "makes"} namespace ${namespace}${beside}.`,
     `In it simulated engines, ${fulcrum}; no GPU is used.`,
     keep ? "They stay (--keep)." : `All of it is removed after ${duration} s, or by Ctrl-C.`,
   ].join("\n");
@@ -83,6 +87,8 @@ async function perform({ kubectl, options, signal, found, context }: Performance
   if (!objects.ok) return failed(EXIT.outside, objects.error);
   // With a Fulcrum of another namespace the definition is there.
   const made = withDefinition && found.installed === undefined;
+  // A demo before this one may have brought a Fulcrum of its own.
+  const outside = { admit: found.installed === undefined || found.again, definition: made };
   const applied = await apply(kubectl, objects.value, made);
   const seen = applied.ok ? await watch(kubectl, options, signal) : undefined;
   let exit: ExitCode = EXIT.good;
@@ -90,13 +96,10 @@ async function perform({ kubectl, options, signal, found, context }: Performance
   else if (seen?.decided !== true && !signal.aborted) exit = failed(EXIT.outside, "Fulcrum decided nothing; what was last seen is above");
   if (seen !== undefined) say(`\n${summary(seen)}`);
   let left: string | undefined = namespace;
-  if (keep) {
-    const definition = made ? "; kubectl delete customresourcedefinition scalingpolicies.fulcrum.dev" : "";
-    say(`Kept. Remove it by: kubectl delete namespace ${namespace}${definition}`);
-  }
+  if (keep) say(`Kept. Remove it by: ${removal(namespace, outside)}`);
   if (!keep) {
     say("Removing; a second Ctrl-C leaves the rest to you.");
-    const removed = await remove(kubectl, namespace, made);
+    const removed = await remove(kubectl, namespace, outside);
     if (removed.ok) left = undefined;
     if (removed.ok) say(removed.value);
     else exit = failed(EXIT.outside, removed.error);

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { err, ok, type Result } from "../../../core/result.ts";
 import type { Kubectl } from "./kubectl.ts";
-import type { KubeObject } from "./manifests.ts";
+import { admitName, type KubeObject } from "./manifests.ts";
 
 const OURS = "fulcrum.dev/demo";
 /** On the namespace: that the custom resource came with it and goes with it. */
@@ -71,8 +71,39 @@ async function applyAll(kubectl: Kubectl, items: readonly KubeObject[]): Promise
   return done.ok ? ok(undefined) : done;
 }
 
-/** The namespace with all that is in it; then the custom resource, if it came with the demo and nobody else has policies by now. */
-export async function remove(kubectl: Kubectl, namespace: string, madeDefinition: boolean): Promise<Result<string, string>> {
+/** What a demo makes outside of its namespace. */
+export interface Outside {
+  /** The right to review tokens, which comes with a Fulcrum of its own. */
+  readonly admit: boolean;
+  readonly definition: boolean;
+}
+
+/** The commands that remove a demo by hand. */
+export const removal = (namespace: string, { admit, definition }: Outside): string =>
+  [
+    `kubectl delete namespace ${namespace}`,
+    ...(admit ? [`kubectl delete clusterrole,clusterrolebinding ${admitName(namespace)}`] : []),
+    ...(definition ? [`kubectl delete customresourcedefinition ${DEFINITION}`] : []),
+  ].join("; ");
+
+/**
+ * The right to review tokens and the namespace with all that is in it; then the custom resource, if it came with the demo and nobody else has
+ * policies by now. What cannot be removed keeps nothing else from it.
+ */
+export async function remove(kubectl: Kubectl, namespace: string, outside: Outside): Promise<Result<string, string>> {
+  const admit = outside.admit ? await removeAdmit(kubectl, namespace) : ok(undefined);
+  const rest = await removeNamespace(kubectl, namespace, outside.definition);
+  const problems = [admit, rest].flatMap((done) => (done.ok ? [] : [done.error]));
+  return rest.ok && problems.length === 0 ? rest : err(problems.join("; "));
+}
+
+async function removeAdmit(kubectl: Kubectl, namespace: string): Promise<Result<undefined, string>> {
+  const name = admitName(namespace);
+  const gone = await kubectl(["delete", "clusterrolebinding,clusterrole", name, "--ignore-not-found"]);
+  return gone.ok ? ok(undefined) : err(`ClusterRole and ClusterRoleBinding ${name} are not gone: ${gone.error}`);
+}
+
+async function removeNamespace(kubectl: Kubectl, namespace: string, madeDefinition: boolean): Promise<Result<string, string>> {
   const gone = await kubectl(["delete", "namespace", namespace, "--ignore-not-found", "--wait", `--timeout=${REMOVE_LIMIT}s`]);
   if (!gone.ok) return err(`namespace ${namespace} is not gone: ${gone.error}`);
   if (!madeDefinition) return ok(`removed namespace ${namespace}`);

@@ -34,7 +34,14 @@ interface Container {
 interface PodSpec {
   readonly containers: readonly [Container];
   readonly automountServiceAccountToken?: boolean;
-  readonly volumes?: readonly { readonly name: string; readonly configMap?: { readonly name: string } }[];
+  readonly serviceAccountName?: string;
+  readonly volumes?: readonly {
+    readonly name: string;
+    readonly configMap?: { readonly name: string };
+    readonly projected?: {
+      readonly sources: readonly { readonly serviceAccountToken?: { readonly audience: string; readonly path: string } }[];
+    };
+  }[];
 }
 
 interface Run {
@@ -101,6 +108,14 @@ export function startNode(server: KubeApiServer, dist: string): TestNode {
     return made;
   }
 
+  /** A token of the pod's account, for that audience and bound to its node: what the API server says of it when it is asked. */
+  function issued({ metadata, spec }: KubeObject, { serviceAccountName = "default" }: PodSpec, audience: string): string {
+    const token = `${metadata.namespace}.${metadata.name}.${audience}`;
+    const username = `system:serviceaccount:${metadata.namespace}:${serviceAccountName}`;
+    server.tokens.set(token, { username, audiences: [audience], node: String(spec?.["nodeName"]) });
+    return token;
+  }
+
   /** Files of the pod's volumes on this machine; answers with how a path in the container reads here. */
   function mount(pod: KubeObject, spec: PodSpec): (text: string) => string {
     const root = join(files, pod.metadata.name);
@@ -108,11 +123,14 @@ export function startNode(server: KubeApiServer, dist: string): TestNode {
     const pairs = (spec.containers[0].volumeMounts ?? []).map(({ name, mountPath }) => {
       const folder = join(root, name);
       mkdirSync(folder, { recursive: true });
-      const map = spec.volumes?.find((v) => v.name === name)?.configMap?.name;
+      const volume = spec.volumes?.find((v) => v.name === name);
+      const map = volume?.configMap?.name;
       const data = map === undefined ? undefined : store.get("configmaps.", pod.metadata.namespace, map)?.["data"];
       for (const [file, text] of Object.entries((data ?? {}) as Readonly<Record<string, string>>))
         writeFileSync(join(folder, file), text.replaceAll("0.0.0.0", ip));
-      if (name === "scaler-token") writeFileSync(join(folder, "token"), "a.pod.token");
+      for (const { serviceAccountToken } of volume?.projected?.sources ?? [])
+        if (serviceAccountToken !== undefined)
+          writeFileSync(join(folder, serviceAccountToken.path), issued(pod, spec, serviceAccountToken.audience));
       return [mountPath, folder] as const;
     });
     return (text) =>
