@@ -1,17 +1,18 @@
 import { spawn } from "node:child_process";
-import { buildCluster, kubernetesVersion } from "./real-cluster/build.ts";
+import { buildCluster } from "./real-cluster/build.ts";
 import { openControls } from "./real-cluster/controls.ts";
 import { startControlPlane } from "./real-cluster/control-plane.ts";
 import { applyDefinitions, VENDORS, type Vendor } from "./real-cluster/definitions.ts";
 
 /**
- * A real Kubernetes API server to test on: etcd, kube-apiserver with RBAC, the controllers and the scheduler of the release that
- * real-cluster/go.mod names, and nodes whose kubelet is real and whose containers are not. Runs the command it is given with
+ * A real Kubernetes API server to test on: etcd, kube-apiserver with RBAC, the controllers and the scheduler of a release that a
+ * go.mod of real-cluster names, and nodes whose kubelet is real and whose containers are not. Runs the command it is given with
  * FULCRUM_TEST_KUBECONFIG set, and stops everything when it ends; without a command it stays until it is interrupted.
  */
 async function main([program, ...args]: readonly string[]): Promise<number> {
   const say = (line: string): void => void process.stderr.write(`real-cluster: ${line}\n`);
-  const cluster = await startControlPlane(await buildCluster(say));
+  const { version, programs } = await buildCluster(say);
+  const cluster = await startControlPlane(programs);
   const controls = await openControls(cluster);
   const interrupted = new Promise<number>((resolve) => {
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve(130));
@@ -21,7 +22,7 @@ async function main([program, ...args]: readonly string[]): Promise<number> {
       ...{ KUBECONFIG: cluster.kubeconfig, FULCRUM_TEST_KUBECONFIG: cluster.kubeconfig, FULCRUM_TEST_CRDS: "install" },
       FULCRUM_TEST_CONTROL_PLANE: controls.url,
     };
-    say(`Kubernetes ${kubernetesVersion()}: KUBECONFIG=${cluster.kubeconfig}`);
+    say(`Kubernetes ${version}: KUBECONFIG=${cluster.kubeconfig}`);
     for (const vendor of Object.keys(VENDORS) as Vendor[]) {
       say(`kinds of ${VENDORS[vendor].module}`);
       await applyDefinitions("kubectl", cluster.kubeconfig, vendor);

@@ -1,10 +1,11 @@
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, renameSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { HOME } from "../gates/command.ts";
+import { chosenRelease } from "./release.ts";
 
-/** Programs of a cluster, and the packages of scripts/real-cluster/go.mod they are built from. */
+/** Programs of a cluster, and the packages of the release's go.mod they are built from. */
 const PROGRAMS = {
   etcd: "go.etcd.io/etcd/server/v3",
   "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",
@@ -16,37 +17,43 @@ const PROGRAMS = {
 export type Program = keyof typeof PROGRAMS;
 const SOURCES = join(HOME, "scripts", "real-cluster");
 
-/** The release that go.mod names, as `v1.36.3`. */
-export function kubernetesVersion(): string {
-  const found = /^\s*k8s\.io\/kubernetes (v[\d.]+)/m.exec(readFileSync(join(SOURCES, "go.mod"), "utf8"))?.[1];
-  if (found === undefined) throw new Error("scripts/real-cluster/go.mod requires no k8s.io/kubernetes");
-  return found;
+/** A release, and where its programs are. */
+export interface Cluster {
+  readonly version: string;
+  readonly programs: Readonly<Record<Program, string>>;
 }
 
-/** Where each program is: in FULCRUM_KUBERNETES, a folder of such programs, or built here, unless it is already for this go.mod and node. */
-export async function buildCluster(say: (line: string) => void): Promise<Readonly<Record<Program, string>>> {
+/** Where each program is: in FULCRUM_KUBERNETES, a folder of such programs, or built here, unless it is already for these module files and node. */
+export async function buildCluster(say: (line: string) => void): Promise<Cluster> {
   const given = process.env["FULCRUM_KUBERNETES"] ?? "";
-  const inputs = ["go.mod", "go.sum", "node/main.go"].map((file) => readFileSync(join(SOURCES, file)));
+  const { version, modules } = chosenRelease(SOURCES, process.env["FULCRUM_KUBERNETES_VERSION"]);
+  const node = readdirSync(join(SOURCES, "node")).toSorted();
+  const inputs = [join(modules, "go.mod"), join(modules, "go.sum"), ...node.map((file) => join(SOURCES, "node", file))].map((file) =>
+    readFileSync(file),
+  );
   const digest = createHash("sha256").update(Buffer.concat(inputs)).digest("hex").slice(0, 12);
-  const version = kubernetesVersion();
   const folder = join(HOME, ".run", "real-cluster", `${version}-${digest}`);
   mkdirSync(folder, { recursive: true });
+  // The few calls that a release has otherwise are told apart by this tag.
+  const tag = `kubernetes_${version.slice(1).split(".").slice(0, 2).join("_")}`;
+  const options = ["build", `-modfile=${join(modules, "go.mod")}`, "-tags", tag, "-p", "2", "-trimpath", "-ldflags", linked(version)];
   const place = async (program: Program): Promise<string> => {
     const [had, built] = [join(given, program), join(folder, program)];
     if (given !== "" && existsSync(had)) return had;
     if (existsSync(built)) return built;
     say(`building ${program} of ${version}: minutes when it is the first`);
-    await go(["build", "-p", "2", "-trimpath", "-ldflags", linked(version), "-o", `${built}.part`, PROGRAMS[program]]);
+    await go([...options, "-o", `${built}.part`, PROGRAMS[program]]);
     renameSync(`${built}.part`, built);
     return built;
   };
-  return {
+  const programs = {
     etcd: await place("etcd"),
     "kube-apiserver": await place("kube-apiserver"),
     "kube-controller-manager": await place("kube-controller-manager"),
     "kube-scheduler": await place("kube-scheduler"),
     node: await place("node"),
   };
+  return { version, programs };
 }
 
 /** Servers tell by these what release they are, and what is on in it. */
