@@ -15,7 +15,7 @@ const AREAS = {
       "^core/",
       "^wire/",
       "^(agent|scaler|fleet)/(main|config|config-targets|log)\\.ts$",
-      "^agent/(gpu|discover|nic)/probe\\.ts$",
+      "^agent/((gpu|discover|nic)/|link-)probe\\.ts$",
       "^scaler/(policy|decide|learn|journal)/",
       "^sim/",
     ],

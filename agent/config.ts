@@ -35,6 +35,9 @@ export const agentSettingsSchema = z
     token: z.string().min(1).optional(),
     /** File that holds it instead; read at each connection, so that a token that is renewed needs no restart. */
     tokenFile: z.string().min(1).optional(),
+    /** Client certificate (PEM) and its key for a scaler with `clientCa`; read at each connection. */
+    clientCert: z.string().min(1).optional(),
+    clientKey: z.string().min(1).optional(),
     /** Address that /metrics and the OTLP receivers listen on. */
     host: z.string().min(1).default("127.0.0.1"),
     /** Port of /metrics, /healthz and /readyz; 9464 is the conventional one of OpenTelemetry's Prometheus exporters. */
@@ -96,6 +99,10 @@ export const agentSettingsSchema = z
   .refine(({ targets, discovery }) => targets !== undefined || discovery !== "off", {
     path: ["targets"],
     error: "neither a targets file nor discovery is set, so there is nothing to read; set --targets or --discovery kubernetes",
+  })
+  .refine(({ clientCert, clientKey }) => (clientCert === undefined) === (clientKey === undefined), {
+    path: ["clientCert"],
+    error: "clientCert and clientKey go together; set both or neither",
   });
 
 export type AgentSettings = z.output<typeof agentSettingsSchema>;

@@ -1,15 +1,23 @@
 import { WebSocket } from "ws";
 import { decodeScalerMessage, encode } from "../wire/codec.ts";
 import { LIMITS, PROTOCOL_VERSION } from "../wire/messages.ts";
+import type { ClientCertificate } from "./client-certificate.ts";
 import { backoff } from "./link-backoff.ts";
+import { failureCause, refusalCause } from "./link-failure.ts";
 import { type Parcel, createOutbox } from "./link-outbox.ts";
 import type { Log } from "./log.ts";
 import { sleep } from "./scrape/schedule.ts";
 
-export interface LinkOptions {
+/** Where the scaler is, and what is presented to it. */
+export interface ScalerAddress {
   readonly url: string;
   /** Asked at each connection. */
   readonly token: () => string | undefined;
+  /** Likewise; none by default. */
+  readonly certificate?: () => ClientCertificate | undefined;
+}
+
+export interface LinkOptions extends ScalerAddress {
   readonly node: string;
   readonly boot: string;
   readonly version: string;
@@ -32,7 +40,7 @@ export interface Link {
 
 /** Reports of a quiet node are 2–20 kB; 32 MiB hold ten minutes of a busy one without endangering the node. */
 const OUTBOX_CHARS = 32 * 1024 * 1024;
-const HANDSHAKE_SECONDS = 5;
+export const HANDSHAKE_SECONDS = 5;
 /** A peer that vanished without closing (node lost, network cut) is noticed after two of these. */
 const PING_SECONDS = 5;
 const CLOSE_SECONDS = 1;
@@ -45,6 +53,9 @@ export function createLink(options: LinkOptions): Link {
   const outbox = createOutbox(options.outboxSize, OUTBOX_CHARS);
   let live: WebSocket | undefined;
   let onEmpty: (() => void) | undefined;
+  /** Of the last failure, and the one told last. */
+  let cause: string | undefined;
+  let told: string | undefined;
 
   const acknowledge = (seq: number): void => {
     const count = outbox.acknowledge(seq);
@@ -55,9 +66,15 @@ export function createLink(options: LinkOptions): Link {
   const connectOnce = (signal: AbortSignal): Promise<boolean> =>
     new Promise((resolve) => {
       let welcomed = false;
-      const socket = open(options);
+      const socket = openSocket(options);
       const keepalive = keepAlive(socket);
       const close = (): void => closeCleanly(socket);
+      // The first word is the reason; what follows is how the connection came down.
+      let said: string | undefined;
+      const failed = (text: string): void => {
+        said ??= cause = text;
+        options.log.debug({ cause: text }, "scaler link error");
+      };
       signal.addEventListener("abort", close, { once: true });
 
       socket.on("open", () => {
@@ -74,6 +91,7 @@ export function createLink(options: LinkOptions): Link {
           case "welcome":
             welcomed = true;
             live = socket;
+            told = undefined;
             acknowledge(message.value.seq);
             for (const parcel of outbox.all()) socket.send(parcel.text);
             options.log.info({ resent: outbox.size() }, "connected to the scaler");
@@ -84,7 +102,13 @@ export function createLink(options: LinkOptions): Link {
             options.log.warn({ code: message.value.code, reason: message.value.message }, "the scaler refused a message");
         }
       });
-      socket.on("error", (cause) => options.log.debug({ cause: cause.message }, "scaler link error"));
+      socket.on("unexpected-response", (_, response) => {
+        refusalCause(response, HANDSHAKE_SECONDS, (text) => {
+          failed(text);
+          socket.terminate();
+        });
+      });
+      socket.on("error", (error) => failed(failureCause(error)));
       socket.on("close", (code) => {
         clearInterval(keepalive);
         signal.removeEventListener("abort", close);
@@ -105,7 +129,11 @@ export function createLink(options: LinkOptions): Link {
       let failures = 0;
       while (!signal.aborted) {
         failures = (await connectOnce(signal)) ? 1 : failures + 1;
-        if (failures === 3) options.log.warn({ url: options.url }, "the scaler cannot be reached; reports are kept and retried");
+        // Once, and again where it is for another reason.
+        if (failures >= 3 && cause !== told) {
+          told = cause;
+          options.log.warn({ url: options.url, cause }, "the scaler cannot be reached; reports are kept and retried");
+        }
         await sleep(backoff(failures, options.random()), signal);
       }
     },
@@ -122,13 +150,14 @@ export function createLink(options: LinkOptions): Link {
   };
 }
 
-function open({ url, token: present }: LinkOptions): WebSocket {
+export function openSocket({ url, token: present, certificate }: ScalerAddress): WebSocket {
   const token = present();
   return new WebSocket(url, {
     handshakeTimeout: HANDSHAKE_SECONDS * 1000,
     maxPayload: LIMITS.message,
     // Compression costs the scaler 4–5 times the CPU per report and saves little of 2–20 kB.
     perMessageDeflate: false,
+    ...certificate?.(),
     ...(token !== undefined && { headers: { authorization: `Bearer ${token}` } }),
   });
 }

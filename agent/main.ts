@@ -23,6 +23,7 @@ import { createWatchlist } from "./scrape/watchlist.ts";
 import { createStatusServer } from "./serve.ts";
 import { sourceReport } from "./summarize/sources.ts";
 import { createSelfTelemetry } from "./telemetry.ts";
+import { createCertificateSource } from "./client-certificate.ts";
 import { createTokenSource } from "./token.ts";
 import { VERSION } from "./version.ts";
 
@@ -150,7 +151,8 @@ function createLinkWithMetrics(
   const { scalerUrl: url, node, outboxSize } = settings;
   const token = createTokenSource(settings, log);
   const link = createLink({
-    ...{ url, token, node, boot, version: VERSION, outboxSize, log, random: Math.random },
+    ...{ url, token, certificate: createCertificateSource(settings, log) },
+    ...{ node, boot, version: VERSION, outboxSize, log, random: Math.random },
     onAcknowledged: (reports) => metrics.reportsAcknowledged(reports),
     onDropped(reports) {
       dropped += reports;

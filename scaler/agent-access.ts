@@ -1,6 +1,7 @@
 import { performance } from "node:perf_hooks";
 import { ScalerError, type ScalerSettings } from "./config.ts";
-import { admitted, refused, type Admit } from "./intake/admission.ts";
+import { admitted, refused, type Admission, type Admit } from "./intake/admission.ts";
+import { certified } from "./intake/client-certificate.ts";
 import { authorizer, openTokenFile, type Authorize } from "./intake/server-auth.ts";
 import { createTokenReviewer, type TokenReviewer } from "./kube/token-review.ts";
 import { createKubeApi } from "./kube/transport.ts";
@@ -13,7 +14,8 @@ export interface AgentAccess {
 
 /**
  * Who may open the agents' link: who presents a token of the settings `token` and `agentTokens`, or a ServiceAccount token of one of
- * `agentAccounts`. Without any of these, everybody who can reach the port.
+ * `agentAccounts`, or a client certificate of a CA in `clientCa`. Any one of them proves it. Without any of these settings, everybody who
+ * can reach the port.
  */
 export async function openAgentAccess(settings: ScalerSettings, log: Log): Promise<AgentAccess> {
   const stopping = new AbortController();
@@ -23,16 +25,29 @@ export async function openAgentAccess(settings: ScalerSettings, log: Log): Promi
     stopping.abort();
     tokens?.close();
   };
-  if (tokens === undefined && reviewer === undefined) return { admit: () => admitted(), close };
+  const byToken = (header: string | undefined): Admission | Promise<Admission> => {
+    if (tokens?.authorize(header) === true) return admitted();
+    const token = /^Bearer (\S+)$/.exec(header ?? "")?.[1];
+    if (token === undefined) return refused("unauthorized", "no bearer token was presented");
+    return reviewer?.review(token) ?? refused("unauthorized", "the token is none of those that agents may present");
+  };
+  const takesTokens = tokens !== undefined || reviewer !== undefined;
+  if (settings.clientCa === undefined) return { close, admit: takesTokens ? byToken : () => admitted() };
   return {
     close,
-    admit(header) {
-      if (tokens?.authorize(header) === true) return admitted();
-      const token = /^Bearer (\S+)$/.exec(header ?? "")?.[1];
-      if (token === undefined) return refused("unauthorized", "no bearer token was presented");
-      return reviewer?.review(token) ?? refused("unauthorized", "the token is none of those that agents may present");
+    admit(header, peer) {
+      const certificate = certified(peer);
+      if (certificate.ok || !takesTokens) return certificate;
+      const token = byToken(header);
+      return token instanceof Promise ? token.then((found) => either(certificate, found)) : either(certificate, token);
     },
   };
+}
+
+/** The certificate proved nothing. Of two refusals the certificate's is told where one was presented: it is meant to be good. */
+function either(certificate: Admission, token: Admission): Admission {
+  if (token.ok || token.code === "auth-unavailable" || certificate.ok) return token;
+  return certificate.code === "bad-certificate" ? certificate : token;
 }
 
 async function openTokens(

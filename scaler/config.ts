@@ -70,6 +70,11 @@ export const scalerSettingsSchema = z.object({
     .describe("file of tokens, one per line, of which page, API and /live need one; watched; default: whoever reaches the port may read"),
   tlsCert: z.string().min(1).optional().describe("certificate chain (PEM) to serve https, wss and KEDA's port with; watched"),
   tlsKey: z.string().min(1).optional().describe("key (PEM) of tlsCert"),
+  clientCa: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("CAs (PEM) whose client certificates open the agents' link, as tokens do; needs tlsCert; watched"),
   kedaPort: z.coerce.number().int().min(0).max(65_535).optional().describe("port of KEDA's external scaler (gRPC); default: not served"),
   maxAgents: z.coerce.number().int().min(1).max(10_000).default(1000).describe("agents that may be connected at once"),
   history: durationSetting.default(3600).describe("how long the page's history goes back"),

@@ -15,10 +15,18 @@ export interface FollowOptions<T> {
   /** Once, until it is another or over. */
   readonly onProblem: (message: string) => void;
   readonly seconds?: number | undefined;
+  /** What it says is another than before. */
+  readonly onChange?: (now: T) => void;
 }
 
 /** An error where it cannot be used at the start; a bad edit later keeps what was good last. */
-export async function followFile<T>({ path, parse, onProblem, seconds = 10 }: FollowOptions<T>): Promise<Result<FollowedFile<T>, string>> {
+export async function followFile<T>({
+  path,
+  parse,
+  onProblem,
+  seconds = 10,
+  onChange,
+}: FollowOptions<T>): Promise<Result<FollowedFile<T>, string>> {
   const first = await readAs(path, parse);
   if (!first.ok) return first;
   let now = first.value;
@@ -28,7 +36,9 @@ export async function followFile<T>({ path, parse, onProblem, seconds = 10 }: Fo
     const problem = next.ok ? undefined : next.error;
     if (problem !== undefined && problem !== told) onProblem(problem);
     told = problem;
-    if (next.ok) now = next.value;
+    if (!next.ok || Object.is(next.value, now)) return;
+    now = next.value;
+    onChange?.(now);
   }
   const timer = setInterval(() => void refresh(), seconds * 1000);
   timer.unref();

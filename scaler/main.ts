@@ -12,6 +12,7 @@ import { lowered } from "./decide/overridden.ts";
 import type { Standing } from "./kube/lease.ts";
 import type { SharedState } from "./kube/state-map.ts";
 import { emptyFleet } from "./intake/fleet-view.ts";
+import { createRefusalLog } from "./intake/refusal-log.ts";
 import { createIntakeServer, type IntakeOptions, type IntakeServer } from "./intake/server.ts";
 import { openJournal, type Journal } from "./journal/append.ts";
 import type { Log } from "./log.ts";
@@ -229,7 +230,7 @@ export async function runWith<State>(
         ["/live", readers.guard("/live", live.handleUpgrade)],
       ]),
       log,
-      tls: tls.pair(),
+      tls: tls.serving(),
     });
     tls.onChange(server);
     const port = await listen(server, settings);
@@ -304,6 +305,7 @@ async function openKeda(
 }
 
 function intakeOf(scaler: Scaler, metrics: ScalerMetrics, options: IntakeOptions, log: Log): IntakeServer {
+  const tell = createRefusalLog(log, () => performance.now() / 1000);
   return createIntakeServer(
     {
       foldedSeq: scaler.foldedSeq,
@@ -312,7 +314,7 @@ function intakeOf(scaler: Scaler, metrics: ScalerMetrics, options: IntakeOptions
       report: scaler.report,
       refused(code, node, why) {
         metrics.refused(code);
-        if (code !== "duplicate") log.warn({ code, node, why }, "intake: a message was refused");
+        if (code !== "duplicate") tell(code, node, why);
       },
     },
     options,

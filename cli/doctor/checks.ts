@@ -10,6 +10,7 @@ import { type CodedFinding, type Finding, bad, coded, good, warning } from "./fi
 import { gpuReader } from "./gpu-reader.ts";
 import { kvPath } from "./kv-path.ts";
 import { leader, type LeaseOptions } from "./lease.ts";
+import { scalerLink } from "./scaler-link.ts";
 import { get, isFree } from "./web.ts";
 
 /** Preflight of one node: everything the agent will need, in the order it needs it. */
@@ -34,6 +35,7 @@ export async function examine(
     ...coded("rdma", await kvPath(settings)),
     ...coded("port", await ports(settings)),
     ...coded("scaler", await scaler(settings.scalerUrl)),
+    ...coded("link", await scalerLink(settings)),
     ...coded("lease", await leader(settings, lease)),
   ];
 }

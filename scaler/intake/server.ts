@@ -4,11 +4,14 @@ import { WebSocketServer, type WebSocket } from "ws";
 import { decodeAgentMessage, encode } from "../../wire/codec.ts";
 import { LIMITS, PROTOCOL_VERSION, type AgentMessage, type NodeReport } from "../../wire/messages.ts";
 import { refused, type Admission, type Admit } from "./admission.ts";
+import { peerCertificate } from "./server-peer.ts";
 
 /** Why a message or a connection was refused; labels fulcrum_reports_rejected_total. */
 export const REFUSALS = [
   "unauthorized",
   "auth-unavailable",
+  "no-certificate",
+  "bad-certificate",
   "too-many-agents",
   "standby",
   "superseded",
@@ -90,7 +93,7 @@ export function createIntakeServer(handlers: IntakeHandlers, options: IntakeOpti
 
   function hello(session: Session, message: Extract<AgentMessage, { type: "hello" }>): void {
     if (session.bound !== undefined && message.node !== session.bound) {
-      return refuse(session, "wrong-node", `the token was made for a pod of node ${session.bound}`, 1008);
+      return refuse(session, "wrong-node", `what was presented is good for node ${session.bound} only`, 1008);
     }
     const older = byNode.get(message.node);
     if (older === undefined && byNode.size >= options.maxAgents) {
@@ -160,7 +163,7 @@ export function createIntakeServer(handlers: IntakeHandlers, options: IntakeOpti
       if (options.standby?.() === true) return turnAway(socket, "standby", "503 Service Unavailable");
       // Sockets that never say hello count too: four per agent is room enough for reconnects.
       if (sessions.size + entering >= options.maxAgents * 4) return turnAway(socket, "too-many-agents", "503 Service Unavailable");
-      const admission = options.admit(request.headers.authorization);
+      const admission = options.admit(request.headers.authorization, peerCertificate(socket));
       if (!(admission instanceof Promise)) return enter(admission, request, socket, head);
       entering++;
       void admission
@@ -186,7 +189,7 @@ export function createIntakeServer(handlers: IntakeHandlers, options: IntakeOpti
 
   function enter(admission: Admission, request: IncomingMessage, socket: Duplex, head: Buffer): void {
     if (!admission.ok) {
-      const status = admission.code === "unauthorized" ? "401 Unauthorized" : "503 Service Unavailable";
+      const status = admission.code === "auth-unavailable" ? "503 Service Unavailable" : "401 Unauthorized";
       return turnAway(socket, admission.code, status, admission.reason);
     }
     server.handleUpgrade(request, socket, head, (ws) => server.emit("connection", ws, request, admission.node));
@@ -194,7 +197,9 @@ export function createIntakeServer(handlers: IntakeHandlers, options: IntakeOpti
 
   function turnAway(socket: Duplex, code: Refusal, status: string, why?: string): void {
     handlers.refused(code, undefined, why);
-    socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+    // What is wrong with a certificate is no secret to who presented it; the agent and `fulcrum doctor` tell it.
+    const body = code.endsWith("-certificate") ? (why ?? "") : "";
+    socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
   }
 }
 

@@ -3,7 +3,7 @@ import { createServer as createTlsServer } from "node:https";
 import type { Duplex } from "node:stream";
 import type { Log } from "../log.ts";
 import type { Reading } from "./read-access.ts";
-import type { KeyPair } from "./tls.ts";
+import type { ServerTls } from "./tls-settings.ts";
 
 export interface Reply {
   readonly status: number;
@@ -27,7 +27,7 @@ export interface HttpOptions {
   readonly write?: (path: string, request: IncomingMessage) => Promise<Reply> | undefined;
   readonly log: Log;
   /** Serves https instead of http. */
-  readonly tls?: KeyPair | undefined;
+  readonly tls?: ServerTls | undefined;
 }
 
 export const json = (value: unknown, status = 200): Reply => ({

@@ -25,7 +25,7 @@ const EXAMPLES = ["vllm", "sglang", "llm-d"];
 /** Beside overlays/observe, one by one; `act` is what overlays/enforce adds. */
 const COMPONENTS = readdirSync(join(HOME, "deploy", "components")).toSorted();
 /** Their pods wait for what only the user can give, or nobody here makes: secrets, a volume, a certificate; an init container to end. */
-const WAITING = new Set(["agent-token", "dcgm", "journal-volume", "page-tokens", "tls", "write-tokens"]);
+const WAITING = new Set(["agent-certificates", "agent-token", "dcgm", "journal-volume", "page-tokens", "tls", "write-tokens"]);
 
 interface Pod {
   readonly metadata: { readonly name: string };

@@ -1,7 +1,7 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join, relative } from "node:path";
+import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { agentSettingsSchema } from "../../agent/config.ts";
 import { parseTargets } from "../../agent/config-targets.ts";
@@ -12,47 +12,16 @@ import { component, needs } from "../support/components.ts";
 import { strictProblems, type ScaledObject } from "../support/kube-kinds.ts";
 import { modelProblems, type KubeManifest } from "../support/kube-models.ts";
 import { rightsOf } from "../support/rights.ts";
-import { kustomize, type KubeObject, type Manifests, type Workload } from "../support/manifests.ts";
+import { kustomize } from "../support/manifests.ts";
+import { container, env, named, spec, withComponents, workload } from "./support/composed.ts";
 
 const kubectl = component("kubectl");
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const folders: string[] = [];
-afterAll(() => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })));
-
-/** The observe overlay with some components, as an operator would write it. */
-function withComponents(...names: readonly string[]): Manifests {
-  // kustomize follows relative paths only, so the folder lies beside the ones it names.
-  const folder = mkdtempSync(join(root, "deploy", ".test-"));
-  folders.push(folder);
-  const to = (path: string): string => relative(folder, join(root, "deploy", path));
-  const kustomization = {
-    apiVersion: "kustomize.config.k8s.io/v1beta1",
-    kind: "Kustomization",
-    resources: [to("overlays/observe")],
-    components: names.map((name) => to(`components/${name}`)),
-  };
-  writeFileSync(join(folder, "kustomization.yaml"), JSON.stringify(kustomization));
-  return kustomize(kubectl ?? "", folder);
-}
-
-const workload = (m: Manifests, kind: string): Workload => {
-  const found = m.workloads.find((w) => w.kind === kind);
-  if (found === undefined) throw new Error(`no ${kind}`);
-  return found;
-};
-const spec = (w: Workload) => w.spec.template.spec;
-const container = (w: Workload) => {
-  const [first] = spec(w).containers;
-  if (first === undefined) throw new Error("no container");
-  return first;
-};
-const env = (w: Workload, name: string): string | undefined => container(w).env.find((e) => e.name === name)?.value;
-const named = (m: Manifests, kind: string, name: string): KubeObject | undefined =>
-  m.all.find((o) => o.kind === kind && o.metadata.name === name);
 
 const ALL = [
   "act",
   "act-on-components",
+  "agent-certificates",
   "agent-token",
   "choose-victims",
   "dcgm",
@@ -207,49 +176,6 @@ describe.skipIf(kubectl === undefined)(`deploy/components ${needs("kubectl")}`, 
         .flatMap((role) => role.rules)
         .filter((rule) => rule.resources.some((r) => r.endsWith("/scale")) && rule.verbs.includes("patch")),
     ).toEqual([]);
-  });
-
-  it("tls serves and trusts one certificate, whose names are the ones agents call", () => {
-    const m = kustomize(kubectl ?? "", "overlays/tls");
-    const [scaler, agent] = [workload(m, "Deployment"), workload(m, "DaemonSet")];
-    const mounted = (w: Workload, path: string): string | undefined => {
-      const mount = container(w).volumeMounts.find((v) => path.startsWith(`${v.mountPath}/`));
-      return spec(w).volumes.find((v) => v.name === mount?.name)?.secret?.secretName;
-    };
-    expect(mounted(scaler, env(scaler, "FULCRUM_TLS_CERT") ?? "")).toBe("fulcrum-scaler-tls");
-    expect(mounted(agent, env(agent, "NODE_EXTRA_CA_CERTS") ?? "")).toBe("fulcrum-scaler-tls");
-    expect(spec(agent).volumes.find((v) => v.name === "ca")?.secret?.items).toEqual([{ key: "ca.crt", path: "ca.crt" }]);
-    const certificate = named(m, "Certificate", "fulcrum-scaler") as unknown as { spec: { dnsNames: string[]; secretName: string } };
-    expect(certificate.spec.secretName).toBe("fulcrum-scaler-tls");
-    expect(certificate.spec.dnsNames).toContain(new URL(env(agent, "FULCRUM_SCALER_URL") ?? "").hostname);
-    expect(scaler.spec.template.metadata.annotations["prometheus.io/scheme"]).toBe("https");
-  });
-
-  it("agent-token has agents present a token of the Secret, and the scaler take no other", () => {
-    const m = withComponents("agent-token", "tls");
-    const [scaler, agent] = [workload(m, "Deployment"), workload(m, "DaemonSet")];
-    const mounted = (w: Workload, path: string): string | undefined => {
-      const mount = container(w).volumeMounts.find((v) => path.startsWith(`${v.mountPath}/`));
-      return spec(w).volumes.find((v) => v.name === mount?.name)?.secret?.secretName;
-    };
-    expect(mounted(scaler, env(scaler, "FULCRUM_AGENT_TOKENS") ?? "")).toBe("fulcrum-agent-token");
-    expect(mounted(agent, env(agent, "FULCRUM_TOKEN_FILE") ?? "")).toBe("fulcrum-agent-token");
-    expect(spec(agent).volumes.find((v) => v.name === "token")?.secret?.items).toEqual([{ key: "token", path: "token" }]);
-    // An empty variable leaves the setting out.
-    expect(env(scaler, "FULCRUM_AGENT_ACCOUNTS")).toBe("");
-  });
-
-  it.each([
-    ["write-tokens", "FULCRUM_WRITE_TOKENS"],
-    ["page-tokens", "FULCRUM_PAGE_TOKENS"],
-  ])("%s has the scaler take the tokens of its Secret, beside the others, and nothing else of it", (name, variable) => {
-    const scaler = workload(withComponents("write-tokens", "page-tokens", "agent-token"), "Deployment");
-    const path = env(scaler, variable) ?? "";
-    const mount = container(scaler).volumeMounts.find((v) => path.startsWith(`${v.mountPath}/`));
-    expect(spec(scaler).volumes.find((v) => v.name === mount?.name)?.secret).toEqual({
-      secretName: `fulcrum-${name}`,
-      items: [{ key: "tokens", path: "tokens" }],
-    });
   });
 
   it("only the overlay enforce has the right to act", () => {

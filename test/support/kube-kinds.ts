@@ -45,7 +45,7 @@ const certificate = z.strictObject({
     duration: duration.optional(),
     renewBefore: duration.optional(),
     dnsNames: z.array(z.string()).optional(),
-    usages: z.array(z.literal("server auth")).optional(),
+    usages: z.array(z.enum(["server auth", "client auth"])).optional(),
     privateKey: z.strictObject({ algorithm: z.literal("ECDSA"), size: z.literal(256), rotationPolicy: z.literal("Always").optional() }),
     issuerRef: z.strictObject({ kind: z.literal("Issuer"), name: z.string() }),
   }),

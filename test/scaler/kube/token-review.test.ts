@@ -133,7 +133,7 @@ describe("a scaler that asks the API server who its agents are", () => {
     await agent.next("welcome");
     const liar = await present(scaler, TOKEN);
     liar.send(hello("node-b"));
-    expect(await liar.next("refused")).toMatchObject({ code: "wrong-node", message: "the token was made for a pod of node node-a" });
+    expect(await liar.next("refused")).toMatchObject({ code: "wrong-node", message: "what was presented is good for node node-a only" });
     await expect(present(scaler, "header.payload.other")).rejects.toThrow("401");
     await expect(connectAgent(`${scaler.ws}/agents`)).rejects.toThrow("401");
     const page = await (await scaler.get("/metrics")).text();
