@@ -36,6 +36,6 @@ export function refusalCause(response: IncomingMessage, seconds: number, done: (
     clearTimeout(timer);
     const { statusCode = 0 } = response;
     if (statusCode === 401 && body !== "") return done(OF_CERTIFICATE + body.trim());
-    done(statusCode === 401 ? "the scaler refused our token (401)" : `the scaler answered ${statusCode}`);
+    done(statusCode === 401 ? "the scaler refused our token, or that there is none (401)" : `the scaler answered ${statusCode}`);
   });
 }

@@ -44,6 +44,9 @@ export const HANDSHAKE_SECONDS = 5;
 /** A peer that vanished without closing (node lost, network cut) is noticed after two of these. */
 const PING_SECONDS = 5;
 const CLOSE_SECONDS = 1;
+const GONE = "the connection closed without a word";
+/** Reasons told while the scaler is away. */
+const MAX_TOLD = 10;
 
 /**
  * The agent's end of the scaler link: `hello` → `welcome(seq)` → everything after `seq`, in order, each kept until `ack`.
@@ -53,9 +56,9 @@ export function createLink(options: LinkOptions): Link {
   const outbox = createOutbox(options.outboxSize, OUTBOX_CHARS);
   let live: WebSocket | undefined;
   let onEmpty: (() => void) | undefined;
-  /** Of the last failure, and the one told last. */
-  let cause: string | undefined;
-  let told: string | undefined;
+  /** Of the last failure, and those told since the link was up: two scalers behind one name may answer by turns. */
+  let cause = GONE;
+  const told = new Set<string>();
 
   const acknowledge = (seq: number): void => {
     const count = outbox.acknowledge(seq);
@@ -69,10 +72,10 @@ export function createLink(options: LinkOptions): Link {
       const socket = openSocket(options);
       const keepalive = keepAlive(socket);
       const close = (): void => closeCleanly(socket);
-      // The first word is the reason; what follows is how the connection came down.
-      let said: string | undefined;
+      cause = GONE;
       const failed = (text: string): void => {
-        said ??= cause = text;
+        // The first word is the reason; what follows is how the connection came down.
+        if (cause === GONE) cause = text;
         options.log.debug({ cause: text }, "scaler link error");
       };
       signal.addEventListener("abort", close, { once: true });
@@ -91,7 +94,7 @@ export function createLink(options: LinkOptions): Link {
           case "welcome":
             welcomed = true;
             live = socket;
-            told = undefined;
+            told.clear();
             acknowledge(message.value.seq);
             for (const parcel of outbox.all()) socket.send(parcel.text);
             options.log.info({ resent: outbox.size() }, "connected to the scaler");
@@ -99,6 +102,7 @@ export function createLink(options: LinkOptions): Link {
           case "ack":
             return acknowledge(message.value.seq);
           case "refused":
+            failed(`the scaler refused us: ${message.value.message}`);
             options.log.warn({ code: message.value.code, reason: message.value.message }, "the scaler refused a message");
         }
       });
@@ -129,9 +133,8 @@ export function createLink(options: LinkOptions): Link {
       let failures = 0;
       while (!signal.aborted) {
         failures = (await connectOnce(signal)) ? 1 : failures + 1;
-        // Once, and again where it is for another reason.
-        if (failures >= 3 && cause !== told) {
-          told = cause;
+        if (failures >= 3 && !told.has(cause) && told.size < MAX_TOLD) {
+          told.add(cause);
           options.log.warn({ url: options.url, cause }, "the scaler cannot be reached; reports are kept and retried");
         }
         await sleep(backoff(failures, options.random()), signal);

@@ -7,9 +7,9 @@ import { bad, good, warning, type Finding } from "./finding.ts";
 const SOON = 0.2;
 
 /** The client certificate as it lies there, and over TLS whether the scaler opens the agents' link for what this agent presents. */
-export async function scalerLink(settings: AgentSettings): Promise<readonly Finding[]> {
+export async function scalerLink(settings: AgentSettings, now = Date.now()): Promise<readonly Finding[]> {
   const { clientCert, scalerUrl } = settings;
-  const findings = clientCert === undefined ? [] : [certificate(settings, clientCert, Date.now())];
+  const findings = clientCert === undefined ? [] : [certificate(settings, clientCert, now)];
   return scalerUrl.startsWith("wss:") ? [...findings, await link(settings)] : findings;
 }
 

@@ -1,7 +1,7 @@
 import { admitted, refused, type Admission } from "./admission.ts";
 
 /** The common name of Kubernetes' own node certificates: the agent of that node, and of no other. */
-const NODE = /^system:node:([a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?)$/;
+const NODE = /^system:node:(\S{1,253})$/;
 /** One certificate for the agents of all nodes, as one Secret gives to every pod of a DaemonSet. */
 const ANY_NODE = "fulcrum-agent";
 
