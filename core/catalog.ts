@@ -268,6 +268,12 @@ export const CATALOG = [
     scaler,
   ),
   gauge("fulcrum_shared_state_bytes", "Size of what this scaler last left for its successor, compressed.", [], scaler),
+  counter(
+    "fulcrum_journal_copies_total",
+    "Rounds in which the leader's journal was copied to a scaler on standby, by outcome.",
+    ["outcome"],
+    scaler,
+  ),
   counter("fulcrum_shared_state_writes_total", "Times that what was learned was left for a successor, by outcome.", ["outcome"], scaler),
   gauge("fulcrum_agents_connected", "Agents connected to this scaler.", [], scaler),
   gauge("fulcrum_agent_report_age_seconds", "Seconds since the node's last report.", ["node"], scaler),

@@ -51,6 +51,17 @@ export const scalerSettingsSchema = z.object({
   journalMaxBytes: bytes.default(16 * 1024 * 1024).describe("size at which the journal begins a new file"),
   journalMaxFiles: z.coerce.number().int().min(1).max(10_000).default(16).describe("journal files kept"),
   checkpoint: z.string().min(1).optional().describe("file that keeps what was learned across restarts; default: in the journal directory"),
+  advertise: z
+    .string()
+    .min(1)
+    .max(253)
+    .optional()
+    .describe("host under which the other scaler reaches this one, such as the pod's IP: who is on standby copies the leader's journal"),
+  certificateName: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("name in the other scaler's certificate, where that is not the host it advertises"),
   webRoot: z.string().min(1).optional().describe("directory of the page's files; default: the ones shipped"),
   token: z.string().min(1).optional().describe("bearer token that agents must present"),
   agentTokens: z.string().min(1).optional().describe("file of bearer tokens, one per line, of which agents must present one; watched"),

@@ -19,6 +19,8 @@ import type { Log } from "./log.ts";
 import { noCheckpointer, openCheckpointer, type Checkpointer } from "./loop/checkpointer.ts";
 import { followPolicies, type FollowedPolicies } from "./loop/follow-policies.ts";
 import { decisionOf, frameOf } from "./loop/frame.ts";
+import { followJournal, type FollowOptions } from "./loop/follow-journal.ts";
+import type { LeaderDoor } from "./loop/leader-journal.ts";
 import { fulcrumKit, type ControllerKit } from "./loop/kit.ts";
 import { startRunner, type Runner, type RunnerDeps } from "./loop/runner.ts";
 import { createScaler, type Scaler } from "./loop/scaler.ts";
@@ -31,6 +33,7 @@ import type { Policy } from "./policy/schema.ts";
 import { readAsset } from "./serve/assets.ts";
 import { createHttpServer } from "./serve/http.ts";
 import { startKedaServer, type KedaServer } from "./serve/keda/server.ts";
+import { journalReply } from "./serve/journal.ts";
 import { createLiveFeed } from "./serve/live.ts";
 import { createScalerMetrics, type ScalerMetrics } from "./serve/metrics.ts";
 import { openReaders } from "./serve/read-access.ts";
@@ -117,7 +120,13 @@ export async function runWith<State>(
       live.broadcast({ type: "decision", decision });
     };
     let onStanding: (standing: Standing) => void = metrics.standing;
-    const acting = await openActuator(settings, (standing) => onStanding(standing), log);
+    const here: { address: string | undefined } = { address: undefined };
+    const acting = await openActuator(
+      settings,
+      (standing) => onStanding(standing),
+      () => here.address,
+      log,
+    );
     if (!acting.ok) throw new ScalerError("bad-settings", acting.error);
     cleanups.push(() => acting.value.stop());
     const shareOn = (own: Checkpointer, shared: SharedState): Checkpointer => {
@@ -132,7 +141,9 @@ export async function runWith<State>(
       log,
       onNews(news) {
         log.warn(news, "override: an operator's word on a policy's mode has changed");
-        void journal?.append({ kind: "override", ...news });
+        // Where the leader's journal is copied here, it says so already.
+        if (settings.advertise === undefined || acting.value.leaderAddress() === undefined)
+          void journal?.append({ kind: "override", ...news });
         live.broadcast({ type: "state", state: scaler.state() });
       },
     });
@@ -180,7 +191,10 @@ export async function runWith<State>(
     onStanding = (standing) => {
       metrics.standing(standing);
       live.broadcast({ type: "state", state: scaler.state() });
-      if (standing === "leading") scaler.takeOver();
+      if (standing === "leading") {
+        journal?.turn();
+        scaler.takeOver();
+      }
       if (standing !== "standby") return;
       // Agents and figures are the leader's from now on.
       intake.dismiss();
@@ -217,6 +231,7 @@ export async function runWith<State>(
         ...{ scaler, history, metrics: async () => (await metrics.page()) + (await telemetry.page()) },
         // With files alone an empty directory is a mistake; a cluster may hold no policy yet.
         overrides: () => ({ overrides: overrides.current(), changes: overrides.changes() }),
+        journal: (query) => journalReply(settings.journal, query),
         policiesKnown: () => acting.value.policies !== undefined && (followed.policies?.known() ?? false),
       }),
       admit: readers.admit,
@@ -236,6 +251,9 @@ export async function runWith<State>(
     const port = await listen(server, settings);
     // The server's close waits for its sockets, so those go first; closing them twice does no harm.
     cleanups.push(() => close(server), closeSockets);
+    here.address = addressOf(settings, port);
+    const theirs = (): string | undefined => (acting.value.leaderAddress() === here.address ? undefined : acting.value.leaderAddress());
+    if (here.address !== undefined) cleanups.push(keepUp(settings, { theirs, token: readers.token, onRound: metrics.journalCopied, log }));
     log.info({ host: settings.host, port, version: VERSION }, "scaler: listening");
     hooks.onListening?.(port);
     await aborted(signal);
@@ -260,6 +278,33 @@ async function keepCheckpoint({ checkpoint, journal }: ScalerSettings, log: Log)
   return path === undefined ? noCheckpointer : openCheckpointer(path, STATE_VERSION, log);
 }
 
+interface KeepUpParts extends Pick<FollowOptions, "onRound" | "log"> {
+  /** Where the other scaler is, while that one leads. */
+  readonly theirs: () => string | undefined;
+  readonly token: () => string | undefined;
+}
+
+/** Copies the leader's journal while another one leads, where a journal is kept; answers with what ends it. */
+function keepUp(
+  { journal, journalMaxFiles: maxFiles, certificateName }: ScalerSettings,
+  { theirs, token, ...rest }: KeepUpParts,
+): () => Promise<void> {
+  if (journal === undefined) return async () => undefined;
+  const leader = (): LeaderDoor | undefined => {
+    const address = theirs();
+    return address === undefined ? undefined : { address, certificateName, token: token() };
+  };
+  return followJournal({ directory: journal, maxFiles, leader, ...rest }).stop;
+}
+
+/** What this scaler tells the other one of where it is. */
+function addressOf({ advertise, tlsCert }: ScalerSettings, port: number): string | undefined {
+  if (advertise === undefined) return undefined;
+  // An IPv6 address of a pod comes without its brackets.
+  const host = advertise.includes(":") && !advertise.startsWith("[") ? `[${advertise}]` : advertise;
+  return `${tlsCert === undefined ? "http" : "https"}://${host}:${port}`;
+}
+
 /** Without a disk to keep them on, a restart forgets. */
 function overridesOnDisk({ checkpoint, journal }: ScalerSettings): OverridePlace {
   const directory = journal ?? (checkpoint === undefined ? undefined : dirname(checkpoint));
@@ -269,7 +314,7 @@ function overridesOnDisk({ checkpoint, journal }: ScalerSettings): OverridePlace
 async function keepJournal(settings: ScalerSettings, log: Log, starts: () => ReturnType<Scaler["starts"]>): Promise<Journal | undefined> {
   if (settings.journal === undefined) return undefined;
   const { journal: directory, journalMaxBytes: maxBytes, journalMaxFiles: maxFiles } = settings;
-  return openJournal({ directory, maxBytes, maxFiles, starts, log }).catch((error: unknown) => {
+  return openJournal({ directory, maxBytes, maxFiles, starts, now: clock, log }).catch((error: unknown) => {
     throw new ScalerError("bad-settings", `${directory}: the journal cannot be written: ${messageOf(error)}`);
   });
 }

@@ -11,6 +11,7 @@ import { createNoActuator } from "./none.ts";
 export async function openActuator(
   settings: ScalerSettings,
   onStanding: (standing: Standing) => void,
+  address: () => string | undefined,
   log: Log,
 ): Promise<Result<Acting, string>> {
   const { fleetUrl, actuator = fleetUrl === undefined ? "none" : "fleet" } = settings;
@@ -20,7 +21,7 @@ export async function openActuator(
     // The client library is large: who scales no cluster does not load it.
     const { startKubernetes } = await import("../kube/start.ts");
     const { kubeconfig, lease, leaseNamespace, policyObjects, engineKeyFile } = settings;
-    return startKubernetes({ kubeconfig, lease, leaseNamespace, policyObjects, engineKeyFile }, onStanding, log);
+    return startKubernetes({ kubeconfig, lease, leaseNamespace, policyObjects, engineKeyFile, address }, onStanding, log);
   }
   if (actuator === "fleet") {
     if (fleetUrl === undefined) return { ok: false, error: "actuator fleet needs fleetUrl (FULCRUM_FLEET_URL)" };
@@ -38,6 +39,7 @@ function alone(actuator: Actuator, onStanding: (standing: Standing) => void): Ac
     actuator,
     standing: () => "leading",
     leader: () => null,
+    leaderAddress: () => undefined,
     policies: undefined,
     shared: undefined,
     overrides: undefined,

@@ -1,12 +1,15 @@
-import { mkdir, open, readdir, rm, type FileHandle } from "node:fs/promises";
+import { access, constants, mkdir, open, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import type { Log } from "../log.ts";
+import { dropOldest, fileName, journalNumbers, nextNumber } from "./files.ts";
 import type { JournalRecord, StartRecord } from "./records.ts";
 
 /** Append-only JSON lines in a directory, by size: a full file is followed by the next, the oldest leave. */
 export interface Journal {
   /** Resolves when the line is with the operating system. A failure is logged and counted, never thrown: the loop goes on. */
   append(record: JournalRecord): Promise<void>;
+  /** What is appended from now on goes into a new file: another scaler's files may have come to the directory since the last one. */
+  turn(): void;
   failures(): number;
   close(): Promise<void>;
 }
@@ -17,37 +20,51 @@ export interface JournalOptions {
   readonly maxFiles: number;
   /** Start records as of now, to begin a new file with, so that it replays alone. Called between two ticks. */
   readonly starts: () => readonly StartRecord[];
+  /** Seconds since 1970; only names files. */
+  readonly now: () => number;
   readonly log: Log;
 }
 
-const NAME = /^journal-(\d{6,})\.jsonl$/;
-
+/** Rejects where the directory cannot be made or written. Files are made when there is something to write. */
 export async function openJournal(options: JournalOptions): Promise<Journal> {
   const { directory, log } = options;
   await mkdir(directory, { recursive: true });
-  // Always a new file: the last one may end in a torn line.
-  let number = Math.max(0, ...(await numbers(directory))) + 1;
-  let file: FileHandle = await openFile(directory, number);
+  // Told at the start, not at the first decision.
+  await access(directory, constants.W_OK);
+  // Always a new file at first: the last one may end in a torn line.
+  let file: FileHandle | undefined;
   let size = 0;
+  let begun = false;
   let failures = 0;
   let queue = Promise.resolve();
 
   async function write(record: JournalRecord): Promise<void> {
-    if (size >= options.maxBytes) await rotate();
+    if (size >= options.maxBytes) await leave();
+    if (file === undefined) await begin();
+    await put(record);
+  }
+
+  async function put(record: JournalRecord): Promise<void> {
     const line = `${JSON.stringify(record)}\n`;
-    await file.appendFile(line);
+    await file?.appendFile(line);
     size += Buffer.byteLength(line);
   }
 
-  async function rotate(): Promise<void> {
-    const next = await openFile(directory, number + 1);
-    await file.close();
-    file = next;
-    number++;
+  async function begin(): Promise<void> {
+    const number = nextNumber(await journalNumbers(directory), options.now());
+    file = await open(join(directory, fileName(number)), "a");
+    await dropOldest(directory, options.maxFiles);
+    // Who writes the first record of all begins with a start itself.
+    const starts = begun ? options.starts() : [];
+    begun = true;
+    for (const start of starts) await put(start);
+  }
+
+  async function leave(): Promise<void> {
+    const old = file;
+    file = undefined;
     size = 0;
-    for (const start of options.starts()) await write(start);
-    const all = (await numbers(directory)).sort((a, b) => a - b);
-    for (const old of all.slice(0, Math.max(0, all.length - options.maxFiles))) await rm(join(directory, fileName(old)), { force: true });
+    await old?.close();
   }
 
   return {
@@ -62,20 +79,13 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
       });
       return queue;
     },
+    turn() {
+      queue = queue.then(leave);
+    },
     failures: () => failures,
     async close() {
       await queue;
-      await file.close();
+      await leave();
     },
   };
-}
-
-const fileName = (number: number): string => `journal-${String(number).padStart(6, "0")}.jsonl`;
-const openFile = (directory: string, number: number): Promise<FileHandle> => open(join(directory, fileName(number)), "a");
-
-async function numbers(directory: string): Promise<number[]> {
-  return (await readdir(directory)).flatMap((name) => {
-    const match = NAME.exec(name);
-    return match?.[1] === undefined ? [] : [Number(match[1])];
-  });
 }

@@ -17,6 +17,8 @@ export interface Leadership {
   standing(): Standing;
   /** Who holds the lease, as last seen; undefined = nobody is known to. */
   holder(): string | undefined;
+  /** Where the holder says it serves its API; undefined where it does not say. */
+  address(): string | undefined;
   /** Asked immediately before each write: reads the lease, and is only ok if a write begun now is over while we lead. */
   fence(signal: AbortSignal): Promise<Result<undefined, string>>;
   /** Gives the lease back, so that a successor need not wait for it to run out. */
@@ -28,6 +30,8 @@ export interface LeaseOptions {
   readonly namespace: string;
   readonly name: string;
   readonly identity: string;
+  /** Where this scaler serves its API, for the other one; undefined = not told. */
+  readonly address?: () => string | undefined;
   /** Seconds a lease lasts, and between two renewals. */
   readonly duration?: number;
   readonly every?: number;
@@ -47,6 +51,9 @@ export interface LeaseOptions {
 const DURATION = 15;
 const EVERY = 2;
 
+/** Annotation of the lease: where its holder serves the API. */
+const ADDRESS = "fulcrum.dev/address";
+
 export function startLease(options: LeaseOptions): Leadership {
   const { api, namespace, name, identity, clock, log } = options;
   const needs = options.needs ?? CALL_TIMEOUT;
@@ -56,6 +63,7 @@ export function startLease(options: LeaseOptions): Leadership {
   const calls = new AbortController();
   let state = startElection(identity, options.duration ?? DURATION);
   let acquiredAt = "";
+  let holderAddress: string | undefined;
   let told: Standing = "cut-off";
   let failing = false;
 
@@ -79,6 +87,7 @@ export function startLease(options: LeaseOptions): Leadership {
     if (answer.ok) {
       const read = recordOf(answer.value);
       if (read === undefined) return { message: `lease ${namespace}/${name}: not a Lease` };
+      holderAddress = read.address;
       state = observed(state, read.version, read.record, clock());
       return undefined;
     }
@@ -90,12 +99,16 @@ export function startLease(options: LeaseOptions): Leadership {
   /** Our write carries the version it is about: if anybody wrote in between, it is refused with 409. */
   async function write(record: LeaseRecord, version: string | undefined, signal: AbortSignal): Promise<KubeError | undefined> {
     const now = new Date(options.wall()).toISOString().replace("Z", "000Z");
+    const address = options.address?.();
     const took = record.transitions !== state.seen?.record?.transitions || acquiredAt === "";
     if (took) acquiredAt = now;
     const body = {
       apiVersion: "coordination.k8s.io/v1",
       kind: "Lease",
-      metadata: { name, namespace, ...(version === undefined ? {} : { resourceVersion: version }) },
+      metadata: {
+        ...{ name, namespace, ...(version === undefined ? {} : { resourceVersion: version }) },
+        ...(address === undefined || record.holder === "" ? {} : { annotations: { [ADDRESS]: address } }),
+      },
       spec: {
         holderIdentity: record.holder,
         leaseDurationSeconds: record.duration,
@@ -144,6 +157,7 @@ export function startLease(options: LeaseOptions): Leadership {
   return {
     standing,
     holder: () => state.seen?.record?.holder || undefined,
+    address: () => holderAddress,
     async fence(signal) {
       if (!leading()) return err(`not leading: ${state.seen?.record?.holder || "nobody"} holds lease ${namespace}/${name}`);
       const problem = await look(signal);
@@ -165,12 +179,15 @@ export function startLease(options: LeaseOptions): Leadership {
   };
 }
 
-function recordOf(value: unknown): { readonly version: string; readonly record: LeaseRecord } | undefined {
+function recordOf(
+  value: unknown,
+): { readonly version: string; readonly record: LeaseRecord; readonly address: string | undefined } | undefined {
   const parsed = leaseSchema.safeParse(value);
   if (!parsed.success) return undefined;
   const { metadata, spec } = parsed.data;
   return {
     version: metadata.resourceVersion,
+    address: metadata.annotations?.[ADDRESS],
     record: { holder: spec.holderIdentity ?? "", duration: spec.leaseDurationSeconds ?? 0, transitions: spec.leaseTransitions ?? 0 },
   };
 }

@@ -42,7 +42,7 @@ export type Pod = z.output<typeof podSchema>;
 export const ownedSchema = z.object({ metadata });
 
 export const leaseSchema = z.object({
-  metadata: z.object({ resourceVersion: z.string() }),
+  metadata: z.object({ resourceVersion: z.string(), annotations: z.record(z.string(), z.string()).optional() }),
   spec: z
     .object({
       holderIdentity: z.string().nullish(),

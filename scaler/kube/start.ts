@@ -23,6 +23,8 @@ export interface Acting {
   standing(): Standing;
   /** Who leads, for people; null where nobody has to agree. */
   leader(): PageLeader | null;
+  /** Where the scaler that leads serves its API, while that is another one and it says so. */
+  leaderAddress(): string | undefined;
   /** Undefined where there is no cluster that holds policies. */
   readonly policies: ClusterPolicies | undefined;
   /** Where scalers leave each other what they learned; undefined where there is only one. */
@@ -43,6 +45,8 @@ export interface KubeSettings {
   readonly leaseNamespace: string | undefined;
   readonly policyObjects: "none" | "own" | "all";
   readonly engineKeyFile?: string | undefined;
+  /** Where this scaler serves its API, once it does. */
+  readonly address?: () => string | undefined;
 }
 
 /** Where the lease is when neither settings nor context name a namespace: where deploy/ puts the scaler. */
@@ -58,6 +62,7 @@ export function startKubernetes(settings: KubeSettings, onStanding: (standing: S
   const clock = (): number => Date.now() / 1000;
   const leadership = startLease({
     ...{ api, namespace, name: settings.lease, identity },
+    ...(settings.address === undefined ? {} : { address: settings.address }),
     clock: () => performance.now() / 1000,
     wall: Date.now,
     onChange: onStanding,
@@ -73,6 +78,7 @@ export function startKubernetes(settings: KubeSettings, onStanding: (standing: S
     actuator,
     standing: leadership.standing,
     leader: () => ({ standing: leadership.standing(), identity, holder: leadership.holder() ?? null }),
+    leaderAddress: () => (leadership.standing() === "standby" ? leadership.address() : undefined),
     policies: settings.policyObjects === "none" ? undefined : policies,
     shared: createStateMap({ api, leadership, namespace, lease: settings.lease, identity }),
     overrides: createOverrideMap({ api, namespace, lease: settings.lease }),

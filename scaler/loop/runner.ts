@@ -69,6 +69,8 @@ export function startRunner<State>(name: string, policy: Policy, deps: RunnerDep
   let last: TickView | undefined;
   let lastAt = clock();
   let takingOver = false;
+  /** Whether the journal knows of this runner. */
+  let told = false;
 
   const startRecord = (from: State): StartRecord => ({
     kind: "start",
@@ -162,6 +164,7 @@ export function startRunner<State>(name: string, policy: Policy, deps: RunnerDep
   async function safely(): Promise<void> {
     try {
       if (takingOver) await startOver(await inherited());
+      else if (!told) await begun();
       await tick();
     } catch (error) {
       if (stopping.signal.aborted) return;
@@ -187,13 +190,15 @@ export function startRunner<State>(name: string, policy: Policy, deps: RunnerDep
   }
 
   async function begun(): Promise<void> {
+    told = true;
     const from = state;
     await deps.journal?.append(startRecord(from));
     journalled = from;
   }
 
   async function run(): Promise<void> {
-    await begun();
+    // Where another scaler may lead, its journal is the one that goes on: ours begins with our first tick.
+    if (deps.standby === undefined) await begun();
     const interval = policy.spec.behavior.interval;
     let due = clock() + interval;
     while (!stopping.signal.aborted) {

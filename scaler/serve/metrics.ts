@@ -24,6 +24,7 @@ export interface ScalerMetrics {
   refused(code: Refusal): void;
   standing(standing: Standing): void;
   stateLeft(outcome: string, bytes: number | undefined): void;
+  journalCopied(outcome: string): void;
   stitched(count: number): void;
   /** Where the time to first token of a stitched request went. */
   explained(policy: Policy, request: Stitched): void;
@@ -162,6 +163,7 @@ export function createScalerMetrics(): ScalerMetrics {
       counter("fulcrum_shared_state_writes_total").inc({ outcome });
       if (bytes !== undefined) gauge("fulcrum_shared_state_bytes").set(bytes);
     },
+    journalCopied: (outcome) => counter("fulcrum_journal_copies_total").inc({ outcome }),
     stitched: (count) => counter("fulcrum_requests_stitched_total").inc(count),
     explained(policy, request) {
       for (const { part, field } of TTFT_PARTS) {

@@ -10,6 +10,7 @@ export interface RouteDeps {
   readonly metrics: () => Promise<string>;
   /** Every source of policies has been read: having none is then an answer. */
   readonly policiesKnown: () => boolean;
+  readonly journal: (query: URLSearchParams) => Promise<Reply>;
   /** What operators have said about modes, and the last changes of it. */
   readonly overrides: () => unknown;
 }
@@ -18,7 +19,7 @@ const PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8";
 /** A loop that missed this many intervals, and half a minute, hangs. */
 const MISSED_INTERVALS = 5;
 
-export function createRoutes({ scaler, history, metrics, policiesKnown, overrides }: RouteDeps): ReadonlyMap<string, Route> {
+export function createRoutes({ scaler, history, metrics, policiesKnown, overrides, journal }: RouteDeps): ReadonlyMap<string, Route> {
   return new Map<string, Route>([
     ["/metrics", async () => ({ status: 200, type: PROMETHEUS, body: await metrics() })],
     ["/healthz", () => health(scaler)],
@@ -28,6 +29,7 @@ export function createRoutes({ scaler, history, metrics, policiesKnown, override
     ["/api/history", (url) => listing(url, (limit, policy) => history.frames(limit, policy))],
     ["/api/totals", () => json(totals(scaler))],
     ["/api/overrides", () => json(overrides())],
+    ["/api/journal", (url) => journal(url.searchParams)],
   ]);
 }
 

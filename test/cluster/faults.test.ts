@@ -84,7 +84,14 @@ async function loop(acting: Acting, wanted: () => Counts): Promise<{ readonly ru
     resume: (state) => state,
     insight: () => null,
   };
-  const journal = await openJournal({ directory, maxBytes: 1e7, maxFiles: 5, starts: () => [runner.startRecord()], log: listLog() });
+  const journal = await openJournal({
+    directory,
+    maxBytes: 1e7,
+    maxFiles: 5,
+    starts: () => [runner.startRecord()],
+    now: () => 0,
+    log: listLog(),
+  });
   const runner = startRunner(
     "test",
     { ...acting.policy, spec: { ...acting.policy.spec, behavior: { ...acting.policy.spec.behavior, interval: 600 } } },

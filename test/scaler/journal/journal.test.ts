@@ -158,7 +158,7 @@ describe("reading", () => {
 
 describe("writing", () => {
   const open = (maxBytes: number, maxFiles: number, starts: () => StartRecord[] = () => [start({ ticks: 0, arrivals: 0, startedAt: 0 })]) =>
-    openJournal({ directory, maxBytes, maxFiles, starts, log: listLog() });
+    openJournal({ directory, maxBytes, maxFiles, starts, now: () => 0, log: listLog() });
 
   test("what was appended is read back, in order, over several processes", async () => {
     const records = journalOf([
@@ -216,7 +216,7 @@ describe("writing", () => {
 
   test("a disk that refuses is logged and counted, and the loop goes on", async () => {
     const log = listLog();
-    const journal = await openJournal({ directory, maxBytes: 10, maxFiles: 2, starts: () => [], log });
+    const journal = await openJournal({ directory, maxBytes: 10, maxFiles: 2, starts: () => [], now: () => 0, log });
     await journal.append(start({ ticks: 0, arrivals: 0, startedAt: 0 }));
     await rm(directory, { recursive: true });
     await journal.append(start({ ticks: 0, arrivals: 0, startedAt: 0 }));

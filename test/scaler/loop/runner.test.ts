@@ -59,7 +59,7 @@ afterEach(async () => {
 
 async function journalIn(name: string, maxBytes = 1e6): Promise<Journal> {
   const starts = () => runners.map((r) => r.startRecord());
-  const journal = await openJournal({ directory: join(directory, name), maxBytes, maxFiles: 100, starts, log: listLog() });
+  const journal = await openJournal({ directory: join(directory, name), maxBytes, maxFiles: 100, starts, now: () => 0, log: listLog() });
   journals.push(journal);
   return journal;
 }
