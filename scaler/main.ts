@@ -2,13 +2,11 @@ import { readFile } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
 import { performance } from "node:perf_hooks";
-import { inForce } from "../core/override.ts";
 import { openActuator } from "./act/open.ts";
 import { openAgentAccess } from "./agent-access.ts";
 import { DEFAULT_PRIOR, parsePrior } from "./config-prior.ts";
 import { ScalerError, type ScalerSettings } from "./config.ts";
 import type { Prior } from "./decide/controller.types.ts";
-import { lowered } from "./decide/overridden.ts";
 import type { Standing } from "./kube/lease.ts";
 import type { SharedState } from "./kube/state-map.ts";
 import { emptyFleet } from "./intake/fleet-view.ts";
@@ -22,24 +20,23 @@ import { decisionOf, frameOf } from "./loop/frame.ts";
 import { followJournal, type FollowOptions } from "./loop/follow-journal.ts";
 import type { LeaderDoor } from "./loop/leader-journal.ts";
 import { fulcrumKit, type ControllerKit } from "./loop/kit.ts";
-import { startRunner, type Runner, type RunnerDeps } from "./loop/runner.ts";
+import { startRunner, type RunnerDeps } from "./loop/runner.ts";
 import { createScaler, type Scaler } from "./loop/scaler.ts";
 import { shareCheckpoints } from "./loop/shared-checkpointer.ts";
 import type { TickView } from "./loop/tick-view.ts";
 import { overrideFile, overridesInMemory } from "./overrides/file.ts";
 import type { OverridePlace } from "./overrides/place.ts";
-import { openOverrides, type OverrideStore } from "./overrides/store.ts";
-import type { Policy } from "./policy/schema.ts";
+import { openOverrides } from "./overrides/store.ts";
 import { readAsset } from "./serve/assets.ts";
 import { createHttpServer } from "./serve/http.ts";
-import { startKedaServer, type KedaServer } from "./serve/keda/server.ts";
+import { openKeda } from "./serve/keda/open.ts";
+import type { KedaServer } from "./serve/keda/server.ts";
 import { journalReply } from "./serve/journal.ts";
 import { createLiveFeed } from "./serve/live.ts";
 import { createScalerMetrics, type ScalerMetrics } from "./serve/metrics.ts";
 import { openReaders } from "./serve/read-access.ts";
 import { createRoutes } from "./serve/routes.ts";
 import { openTls } from "./serve/tls-settings.ts";
-import type { KeyPair } from "./serve/tls.ts";
 import { defaultWebRoot } from "./serve/web-root.ts";
 import { openWriters } from "./serve/write-access.ts";
 import { createWrites } from "./serve/writes.ts";
@@ -221,7 +218,7 @@ export async function runWith<State>(
     });
     cleanups.push(() => followed.policies?.close());
 
-    keda.server = await openKeda(settings, { scaler, overrides, standby, tls: tls.pair(), metrics, log });
+    keda.server = await openKeda(settings, { scaler, overrides, standby, tls: tls.pair(), metrics, clock, log });
     cleanups.push(() => keda.server?.close());
     if (keda.server !== undefined) hooks.onKedaListening?.(keda.server.port);
 
@@ -317,36 +314,6 @@ async function keepJournal(settings: ScalerSettings, log: Log, starts: () => Ret
   return openJournal({ directory, maxBytes, maxFiles, starts, now: clock, log }).catch((error: unknown) => {
     throw new ScalerError("bad-settings", `${directory}: the journal cannot be written: ${messageOf(error)}`);
   });
-}
-
-interface KedaParts {
-  readonly scaler: Scaler;
-  readonly overrides: OverrideStore;
-  readonly standby: () => boolean;
-  readonly tls: KeyPair | undefined;
-  readonly metrics: ScalerMetrics;
-  readonly log: Log;
-}
-
-async function openKeda(
-  { host, kedaPort }: ScalerSettings,
-  { scaler, overrides, standby, tls, metrics, log }: KedaParts,
-): Promise<KedaServer | undefined> {
-  if (kedaPort === undefined) return undefined;
-  const known = (name: string): Runner | undefined => scaler.runners().find((runner) => runner.name === name);
-  const carried = ({ name, policy }: Runner): Policy => lowered(policy, inForce(overrides.current(), name, policy.spec.mode, clock()));
-  const toKnown = (runner: Runner | undefined) => (runner === undefined ? undefined : { policy: carried(runner), last: runner.last() });
-  const server = await startKedaServer({
-    ...{ host, port: kedaPort, tls, standby, clock, answered: metrics.kedaAnswered },
-    known: (name) => toKnown(known(name)),
-  }).catch((error: unknown) => {
-    throw new ScalerError(
-      "port-in-use",
-      `kedaPort ${kedaPort} on ${host} cannot be had: ${messageOf(error)}; give another with --keda-port`,
-    );
-  });
-  log.info({ host, port: server.port, tls: tls !== undefined }, "keda: listening");
-  return server;
 }
 
 function intakeOf(scaler: Scaler, metrics: ScalerMetrics, options: IntakeOptions, log: Log): IntakeServer {
