@@ -8,7 +8,7 @@ import type { JournalRecord, StartRecord } from "./records.ts";
 export interface Journal {
   /** Resolves when the line is with the operating system. A failure is logged and counted, never thrown: the loop goes on. */
   append(record: JournalRecord): Promise<void>;
-  /** What is appended from now on goes into a new file: another scaler's files may have come to the directory since the last one. */
+  /** What is appended from now on goes into a new file where another scaler's have come to the directory since the last one. */
   turn(): void;
   failures(): number;
   close(): Promise<void>;
@@ -33,6 +33,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
   await access(directory, constants.W_OK);
   // Always a new file at first: the last one may end in a torn line.
   let file: FileHandle | undefined;
+  let number = 0;
   let size = 0;
   let begun = false;
   let failures = 0;
@@ -51,7 +52,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
   }
 
   async function begin(): Promise<void> {
-    const number = nextNumber(await journalNumbers(directory), options.now());
+    number = nextNumber(await journalNumbers(directory), options.now());
     file = await open(join(directory, fileName(number)), "a");
     await dropOldest(directory, options.maxFiles);
     // Who writes the first record of all begins with a start itself.
@@ -80,7 +81,10 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
       return queue;
     },
     turn() {
-      queue = queue.then(leave);
+      queue = queue.then(async () => {
+        const newest = (await journalNumbers(directory).catch(() => [])).at(-1) ?? 0;
+        if (newest > number) await leave();
+      });
     },
     failures: () => failures,
     async close() {

@@ -214,6 +214,22 @@ describe("writing", () => {
     }
   });
 
+  test("a turn begins a new file after those of another scaler, and none where nobody else wrote", async () => {
+    const journal = await open(1e6, 10);
+    const record = start({ ticks: 0, arrivals: 0, startedAt: 0 });
+    await journal.append(record);
+    journal.turn();
+    await journal.append(record);
+    expect(await readdir(directory)).toEqual(["journal-000001.jsonl"]);
+    await writeFile(join(directory, "journal-000007.jsonl"), asText([record]));
+    journal.turn();
+    await journal.append(record);
+    await journal.close();
+    expect((await readdir(directory)).sort()).toEqual([1, 7, 8].map((n) => `journal-00000${n}.jsonl`));
+    // It begins with what it takes to replay alone, whatever its first record is.
+    expect(parseJournal(await readFile(join(directory, "journal-000008.jsonl"), "utf8")).records.length).toBe(2);
+  });
+
   test("a disk that refuses is logged and counted, and the loop goes on", async () => {
     const log = listLog();
     const journal = await openJournal({ directory, maxBytes: 10, maxFiles: 2, starts: () => [], now: () => 0, log });
