@@ -19,7 +19,7 @@ export interface AgentAccess {
  */
 export async function openAgentAccess(settings: ScalerSettings, log: Log): Promise<AgentAccess> {
   const stopping = new AbortController();
-  const reviewer = await openReviewer(settings, stopping.signal);
+  const reviewer = await openReviewer("agentAccounts", settings, stopping.signal);
   const tokens = await openTokens(settings, log);
   const close = (): void => {
     stopping.abort();
@@ -65,15 +65,31 @@ async function openTokens(
   return file.value;
 }
 
+/** Who may read the journal besides those who may read everything: another scaler, by the token of its ServiceAccount. */
+export async function openPeerAccess(
+  settings: ScalerSettings,
+): Promise<{ readonly admits: (header: string | undefined) => Promise<boolean>; readonly close: () => void }> {
+  const stopping = new AbortController();
+  const reviewer = await openReviewer("peerAccount", settings, stopping.signal);
+  return {
+    close: () => stopping.abort(),
+    async admits(header) {
+      const token = /^Bearer (\S+)$/.exec(header ?? "")?.[1];
+      return token !== undefined && (await reviewer?.review(token))?.ok === true;
+    },
+  };
+}
+
 async function openReviewer(
-  { agentAccounts, agentAudience: audience, kubeconfig }: ScalerSettings,
+  which: "agentAccounts" | "peerAccount",
+  { agentAudience: audience, kubeconfig, [which]: accounts }: ScalerSettings,
   signal: AbortSignal,
 ): Promise<TokenReviewer | undefined> {
-  if (agentAccounts === undefined) return undefined;
+  if (accounts === undefined) return undefined;
   // The client library is large: who asks no cluster does not load it.
   const { connect } = await import("./kube/connect.ts");
   const cluster = connect(kubeconfig);
-  if (!cluster.ok) throw new ScalerError("bad-settings", `agentAccounts: ${cluster.error}`);
+  if (!cluster.ok) throw new ScalerError("bad-settings", `${which}: ${cluster.error}`);
   const api = createKubeApi(cluster.value.door);
-  return createTokenReviewer({ api, audience, accounts: new Set(agentAccounts), clock: () => performance.now() / 1000, signal });
+  return createTokenReviewer({ api, audience, accounts: new Set(accounts), clock: () => performance.now() / 1000, signal });
 }

@@ -57,6 +57,12 @@ export const scalerSettingsSchema = z.object({
     .max(253)
     .optional()
     .describe("host under which the other scaler reaches this one, such as the pod's IP: who is on standby copies the leader's journal"),
+  peerAccount: accounts
+    .optional()
+    .describe(
+      "ServiceAccount of the other scaler, as namespace/name: its token reads the journal, and nothing else, where pageTokens are needed",
+    ),
+  peerTokenFile: z.string().min(1).optional().describe("file of the token that this scaler presents to the other one; read at each use"),
   certificateName: z
     .string()
     .min(1)

@@ -2,8 +2,9 @@ import { readFile } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
 import { performance } from "node:perf_hooks";
+import { ok } from "../core/result.ts";
 import { openActuator } from "./act/open.ts";
-import { openAgentAccess } from "./agent-access.ts";
+import { openAgentAccess, openPeerAccess } from "./agent-access.ts";
 import { DEFAULT_PRIOR, parsePrior } from "./config-prior.ts";
 import { ScalerError, type ScalerSettings } from "./config.ts";
 import type { Prior } from "./decide/controller.types.ts";
@@ -31,7 +32,7 @@ import { readAsset } from "./serve/assets.ts";
 import { createHttpServer } from "./serve/http.ts";
 import { openKeda } from "./serve/keda/open.ts";
 import type { KedaServer } from "./serve/keda/server.ts";
-import { journalReply } from "./serve/journal.ts";
+import { JOURNAL_PATH, journalReply } from "./serve/journal.ts";
 import { createLiveFeed } from "./serve/live.ts";
 import { createScalerMetrics, type ScalerMetrics } from "./serve/metrics.ts";
 import { openReaders } from "./serve/read-access.ts";
@@ -87,6 +88,8 @@ export async function runWith<State>(
   try {
     const access = await openAgentAccess(settings, log);
     cleanups.push(access.close);
+    const peers = await openPeerAccess(settings);
+    cleanups.push(peers.close);
     const writers = await openWriters(settings, log);
     cleanups.push(writers.close);
     const readers = await openReaders(settings, {
@@ -231,7 +234,8 @@ export async function runWith<State>(
         journal: (query) => journalReply(settings.journal, query),
         policiesKnown: () => acting.value.policies !== undefined && (followed.policies?.known() ?? false),
       }),
-      admit: readers.admit,
+      admit: async (path, request) =>
+        path === JOURNAL_PATH && (await peers.admits(request.headers.authorization)) ? ok({}) : readers.admit(path, request),
       write: createWrites({
         ...{ identify: writers.identify, policies: scaler.runners, overrides: overrides.current, change: overrides.change, clock },
         onWrite: metrics.wrote,
@@ -250,7 +254,7 @@ export async function runWith<State>(
     cleanups.push(() => close(server), closeSockets);
     here.address = addressOf(settings, port);
     const theirs = (): string | undefined => (acting.value.leaderAddress() === here.address ? undefined : acting.value.leaderAddress());
-    if (here.address !== undefined) cleanups.push(keepUp(settings, { theirs, token: readers.token, onRound: metrics.journalCopied, log }));
+    if (here.address !== undefined) cleanups.push(keepUp(settings, { theirs, onRound: metrics.journalCopied, log }));
     log.info({ host: settings.host, port, version: VERSION }, "scaler: listening");
     hooks.onListening?.(port);
     await aborted(signal);
@@ -278,18 +282,18 @@ async function keepCheckpoint({ checkpoint, journal }: ScalerSettings, log: Log)
 interface KeepUpParts extends Pick<FollowOptions, "onRound" | "log"> {
   /** Where the other scaler is, while that one leads. */
   readonly theirs: () => string | undefined;
-  readonly token: () => string | undefined;
 }
 
 /** Copies the leader's journal while another one leads, where a journal is kept; answers with what ends it. */
-function keepUp(
-  { journal, journalMaxFiles: maxFiles, certificateName }: ScalerSettings,
-  { theirs, token, ...rest }: KeepUpParts,
-): () => Promise<void> {
+function keepUp(settings: ScalerSettings, { theirs, ...rest }: KeepUpParts): () => Promise<void> {
+  const { journal, journalMaxFiles: maxFiles, certificateName, peerTokenFile } = settings;
   if (journal === undefined) return async () => undefined;
+  // The kubelet renews it. Without one it is asked as anybody may.
+  const token = async (): Promise<string | undefined> =>
+    peerTokenFile === undefined ? undefined : (await readFile(peerTokenFile, "utf8").catch(() => "")).trim() || undefined;
   const leader = (): LeaderDoor | undefined => {
     const address = theirs();
-    return address === undefined ? undefined : { address, certificateName, token: token() };
+    return address === undefined ? undefined : { address, certificateName, token };
   };
   return followJournal({ directory: journal, maxFiles, leader, ...rest }).stop;
 }

@@ -10,8 +10,8 @@ export interface LeaderDoor {
   readonly address: string;
   /** The name its certificate is made out to, where that is not the address's. */
   readonly certificateName: string | undefined;
-  /** A token of those who may read, where one is needed. */
-  readonly token: string | undefined;
+  /** The token of this scaler's ServiceAccount, where it has one. */
+  readonly token: () => Promise<string | undefined>;
 }
 
 interface Answer {
@@ -26,7 +26,8 @@ const MOST_FILES = 10_000;
 
 /** The journal of another scaler, over `GET /api/journal`. */
 export function leaderJournal(door: LeaderDoor): LeaderJournal {
-  const ask = (query: string, signal: AbortSignal): Promise<Result<Answer, string>> => get(door, `/api/journal${query}`, signal);
+  const ask = async (query: string, signal: AbortSignal): Promise<Result<Answer, string>> =>
+    get(door, await door.token(), `/api/journal${query}`, signal);
   return {
     async list(signal) {
       const answer = await ask("", signal);
@@ -71,7 +72,12 @@ const isFile = (file: unknown): file is JournalFile =>
   numberOf(file.name) !== undefined &&
   typeof file.bytes === "number";
 
-function get({ address, certificateName, token }: LeaderDoor, path: string, signal: AbortSignal): Promise<Result<Answer, string>> {
+function get(
+  { address, certificateName }: Pick<LeaderDoor, "address" | "certificateName">,
+  token: string | undefined,
+  path: string,
+  signal: AbortSignal,
+): Promise<Result<Answer, string>> {
   return new Promise((resolve) => {
     const failed = (error: Error): void => resolve(err(error.message));
     const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };

@@ -22,7 +22,7 @@ export interface HttpOptions {
   readonly fallback: (path: string) => Promise<Reply | undefined>;
   readonly upgrades: ReadonlyMap<string, Upgrade>;
   /** Who may read; default: everybody. */
-  readonly admit?: (path: string, request: IncomingMessage) => Reading;
+  readonly admit?: (path: string, request: IncomingMessage) => Reading | Promise<Reading>;
   /** What a POST does; undefined = there is nothing to be written at that path. */
   readonly write?: (path: string, request: IncomingMessage) => Promise<Reply> | undefined;
   readonly log: Log;
@@ -67,7 +67,7 @@ async function answer(options: HttpOptions, request: IncomingMessage): Promise<R
     if (request.method !== "GET" && request.method !== "HEAD") {
       return json({ error: `${request.method ?? "this method"} is not allowed here; use GET` }, 405);
     }
-    const admitted = options.admit?.(url.pathname, request);
+    const admitted = await options.admit?.(url.pathname, request);
     if (admitted?.ok === false) return admitted.error;
     const none = json({ error: `there is no ${url.pathname.slice(0, 200)} here` }, 404);
     const reply = route === undefined ? ((await options.fallback(url.pathname)) ?? none) : await route(url);

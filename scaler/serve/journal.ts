@@ -1,6 +1,8 @@
 import { listJournal, readPart } from "../journal/part.ts";
 import { json, type Reply } from "./http.ts";
 
+export const JOURNAL_PATH = "/api/journal";
+
 /** Whole lines of a journal file; `application/x-ndjson`. */
 const LINES = "application/x-ndjson";
 

@@ -14,8 +14,6 @@ export type Reading = Result<Readonly<Record<string, string>>, Reply>;
 
 export interface ReadAccess {
   readonly admit: (path: string, request: IncomingMessage) => Reading;
-  /** A token that may read, of another scaler that has the same file; undefined where none is needed. */
-  readonly token: () => string | undefined;
   /** The same for a socket. */
   readonly guard: (path: string, upgrade: Upgrade) => Upgrade;
   readonly close: () => void;
@@ -39,7 +37,7 @@ const PRIVATE = { "cache-control": "private, no-cache" };
 
 /** The setting pageTokens: without it everybody may read. Programs present a token as bearer, browsers as the password of HTTP Basic, once. */
 export async function openReaders({ pageTokens: path }: ScalerSettings, deps: ReadAccessDeps): Promise<ReadAccess> {
-  if (path === undefined) return { admit: () => ok({}), token: () => undefined, guard: (_, upgrade) => upgrade, close: () => undefined };
+  if (path === undefined) return { admit: () => ok({}), guard: (_, upgrade) => upgrade, close: () => undefined };
   const file = await followFile({
     ...{ path, parse: authorizeBy },
     onProblem: (problem) => deps.log.warn({ problem }, "read: the page's tokens cannot be used; the last good ones stay valid"),
@@ -49,7 +47,7 @@ export async function openReaders({ pageTokens: path }: ScalerSettings, deps: Re
   const sessions = createSessions(deps.clock);
   const known = (authorization: string | undefined): boolean => {
     // Both are asked always: the time taken does not tell which one knew it.
-    const [reads, writes] = [now().authorize(authorization), deps.writers?.(authorization) !== undefined];
+    const [reads, writes] = [now()(authorization), deps.writers?.(authorization) !== undefined];
     return reads || writes;
   };
 
@@ -71,7 +69,6 @@ export async function openReaders({ pageTokens: path }: ScalerSettings, deps: Re
 
   return {
     admit,
-    token: () => now().first,
     guard: (at, upgrade) => (request, socket, head) => {
       if (admit(at, request).ok) upgrade(request, socket, head);
       else socket.end("HTTP/1.1 401 Unauthorized\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
@@ -80,12 +77,12 @@ export async function openReaders({ pageTokens: path }: ScalerSettings, deps: Re
   };
 }
 
-function authorizeBy(text: string): Result<{ readonly authorize: Authorize; readonly first: string | undefined }, string> {
+function authorizeBy(text: string): Result<Authorize, string> {
   const tokens = parseTokens(text);
   if (!tokens.ok) return tokens;
   const short = tokens.value.findIndex((token) => token.length < SHORTEST);
   if (short >= 0) return err(`token ${short + 1} has less than ${SHORTEST} characters; make one with openssl rand -hex 32`);
-  return ok({ authorize: authorizer(tokens.value), first: tokens.value[0] });
+  return ok(authorizer(tokens.value));
 }
 
 /** The password of HTTP Basic as a bearer token would be presented. Any user's name will do. */

@@ -3,6 +3,7 @@ import { fleetTotals } from "../intake/fleet-view.ts";
 import type { Scaler } from "../loop/scaler.ts";
 import type { History } from "../state/history.ts";
 import { json, type Reply, type Route } from "./http.ts";
+import { JOURNAL_PATH } from "./journal.ts";
 
 export interface RouteDeps {
   readonly scaler: Scaler;
@@ -29,7 +30,7 @@ export function createRoutes({ scaler, history, metrics, policiesKnown, override
     ["/api/history", (url) => listing(url, (limit, policy) => history.frames(limit, policy))],
     ["/api/totals", () => json(totals(scaler))],
     ["/api/overrides", () => json(overrides())],
-    ["/api/journal", (url) => journal(url.searchParams)],
+    [JOURNAL_PATH, (url) => journal(url.searchParams)],
   ]);
 }
 

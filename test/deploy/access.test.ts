@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { scalerSettingsSchema } from "../../scaler/config.ts";
 import { component, needs } from "../support/components.ts";
 import { kustomize, type KubeObject, type Workload } from "../support/manifests.ts";
 import { container, env, named, spec, withComponents, workload } from "./support/composed.ts";
@@ -21,6 +22,23 @@ describe.skipIf(kubectl === undefined)(`access in deploy/components ${needs("kub
     expect(certificate.spec.secretName).toBe("fulcrum-scaler-tls");
     expect(certificate.spec.dnsNames).toContain(new URL(env(agent, "FULCRUM_SCALER_URL") ?? "").hostname);
     expect(scaler.spec.template.metadata.annotations["prometheus.io/scheme"]).toBe("https");
+  });
+
+  it("two scalers read each other's journal by a token of their own account, at the pod's address, over TLS under the certificate's name", () => {
+    const m = kustomize(kubectl ?? "", "overlays/tls");
+    const scaler = workload(m, "Deployment");
+    expect(env(scaler, "FULCRUM_PEER_ACCOUNT")).toBe(`fulcrum/${spec(scaler).serviceAccountName}`);
+    const file = env(scaler, "FULCRUM_PEER_TOKEN_FILE") ?? "";
+    const mount = container(scaler).volumeMounts.find((v) => file.startsWith(`${v.mountPath}/`));
+    const sources = (spec(scaler).volumes.find((v) => v.name === mount?.name)?.["projected"] as { sources: unknown[] } | undefined)
+      ?.sources;
+    const audience = scalerSettingsSchema.shape.agentAudience.parse(undefined);
+    expect(sources).toEqual([{ serviceAccountToken: { audience, expirationSeconds: 3600, path: file.split("/").at(-1) } }]);
+    const advertised = container(scaler).env.find((e) => e.name === "FULCRUM_ADVERTISE");
+    expect(advertised).toMatchObject({ valueFrom: { fieldRef: { fieldPath: "status.podIP" } } });
+    const certificate = named(m, "Certificate", "fulcrum-scaler") as unknown as { spec: { dnsNames: string[] } };
+    expect(certificate.spec.dnsNames).toContain(env(scaler, "FULCRUM_CERTIFICATE_NAME"));
+    expect(env(scaler, "NODE_EXTRA_CA_CERTS")).toBe("/etc/fulcrum/tls/ca.crt");
   });
 
   it("agent-certificates gives agents a certificate of a CA of their own, and the scaler that CA without a key", () => {

@@ -1,3 +1,5 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { readJournal } from "../../../scaler/journal/read.ts";
@@ -99,15 +101,46 @@ test("a leader that comes back copies what its successor decided, and leads on i
   await second.remove();
 }, 60_000);
 
-test("where page and API need a token, the other scaler has one", async () => {
-  const first = await run();
-  const { writeFile } = await import("node:fs/promises");
-  const tokens = join(first.directory, "tokens");
-  await writeFile(tokens, "0123456789abcdef0123456789abcdef\n");
-  await stop(first);
-  const leader = await run({ pageTokens: tokens }, first.directory);
-  await until("the lead", async () => ((await leads(leader)) ? true : undefined));
-  expect((await leader.get("/api/journal")).status).toBe(401);
-  const second = await run({ pageTokens: tokens });
-  await caughtUp(leader, second);
+const PEER = "header.payload.scaler";
+const AGENT = "header.payload.agent";
+const PAGE = "0123456789abcdef0123456789abcdef";
+
+/** Two files of tokens, and the settings of a scaler whose page needs one. */
+async function guarded(directory: string, own: string): Promise<RunOptions["settings"]> {
+  server.tokens.set(PEER, { username: "system:serviceaccount:fulcrum:fulcrum-scaler", audiences: ["fulcrum"] });
+  server.tokens.set(AGENT, { username: "system:serviceaccount:fulcrum:fulcrum-agent", audiences: ["fulcrum"] });
+  const [pageTokens, peerTokenFile] = [join(directory, "page"), join(directory, "own")];
+  await writeFile(pageTokens, PAGE);
+  await writeFile(peerTokenFile, `${own}\n`);
+  return { pageTokens, peerTokenFile, peerAccount: ["fulcrum/fulcrum-scaler"] };
+}
+
+test("where the page needs tokens, the other scaler's account reads the journal and nothing else; an agent's reads nothing", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "fulcrum-tokens-"));
+  const first = await run(await guarded(directory, PEER));
+  const as = async (token: string | undefined, path: string): Promise<number> =>
+    (await fetch(`${first.url}${path}`, token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } })).status;
+  expect([await as(PEER, "/api/journal"), await as(PAGE, "/api/journal")]).toEqual([200, 200]);
+  expect([await as(AGENT, "/api/journal"), await as(undefined, "/api/journal")]).toEqual([401, 401]);
+  expect([await as(PEER, "/api/state"), await as(PEER, "/api/decisions")]).toEqual([401, 401]);
+  expect([await as(PAGE, "/api/journal?file=journal-000001.jsonl"), await as(PAGE, "/api/journal?file=x&from=-1")]).toEqual([404, 400]);
+  await toLead(first);
+  const second = await run(await guarded(directory, PEER));
+  await caughtUp(first, second);
+  await rm(directory, { recursive: true });
+}, 60_000);
+
+test("a standby whose token is not good there copies nothing, says so once, and stands by", async () => {
+  const [mine, theirs] = await Promise.all(["a", "b"].map((name) => mkdtemp(join(tmpdir(), `fulcrum-tokens-${name}-`))));
+  const first = await run(await guarded(mine ?? "", PEER));
+  await toLead(first);
+  const second = await run(await guarded(theirs ?? "", AGENT));
+  const told = (): number =>
+    second.log.lines.filter((line) => JSON.stringify(line).includes("journal: the leader's cannot be copied")).length;
+  await until("the refusal", () => (told() > 0 ? true : undefined));
+  await until("more rounds", async () =>
+    /^fulcrum_journal_copies_total\{outcome="failed"\} [3-9]/m.test(await (await second.get("/metrics")).text()) ? true : undefined,
+  );
+  expect([told(), await records(second)]).toEqual([1, []]);
+  for (const directory of [mine, theirs]) await rm(directory ?? "", { recursive: true });
 }, 60_000);

@@ -58,7 +58,17 @@ function live(url: string, headers: Record<string, string>, ca?: Buffer): Promis
   }).finally(() => socket.terminate());
 }
 
-const PROTECTED = ["/", "/page.js", "/api/state", "/api/decisions", "/api/history", "/api/totals", "/api/overrides", "/nowhere"];
+const PROTECTED = [
+  "/",
+  "/page.js",
+  "/api/state",
+  "/api/decisions",
+  "/api/history",
+  "/api/totals",
+  "/api/overrides",
+  "/api/journal",
+  "/nowhere",
+];
 
 describe("a scaler with pageTokens", () => {
   test("shows nothing to who has none, and says what to present; Prometheus, probes and agents have their own doors", async () => {
@@ -86,8 +96,9 @@ describe("a scaler with pageTokens", () => {
     for (const path of ["/metrics", "/healthz", "/readyz"]) expect((await get(scaler, path)).status, path).toBe(200);
     const agent = await connectAgent(`${scaler.ws}/agents`);
     agent.close();
-    // Those that presented nothing are no attempt.
-    expect(await (await get(scaler, "/metrics")).text()).toMatch(/^fulcrum_reads_refused_total 41$/m);
+    // Those that presented nothing are no attempt: five authorizations a path, and one of the feed.
+    const refused = PROTECTED.length * 5 + 1;
+    expect(await (await get(scaler, "/metrics")).text()).toMatch(new RegExp(`^fulcrum_reads_refused_total ${refused}$`, "m"));
   });
 
   test("programs read with a token as bearer, the feed too; who may write may read; who may read may not write", async () => {
