@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { afterAll } from "vitest";
 import { scalerSettingsSchema, type ScalerSettings } from "../../../scaler/config.ts";
 import type { ControllerKit } from "../../../scaler/loop/kit.ts";
 import { runWith } from "../../../scaler/main.ts";
@@ -32,8 +33,13 @@ export interface RunOptions {
   readonly kit?: ControllerKit<never>;
 }
 
+/** Also of scalers that could not start, whose directory nobody got to know. */
+const directories = new Set<string>();
+afterAll(() => Promise.all([...directories].map((directory) => rm(directory, { recursive: true, force: true }))));
+
 export async function runTestScaler(options: RunOptions = {}): Promise<RunningScaler> {
   const directory = options.directory ?? (await mkdtemp(join(tmpdir(), "fulcrum-scaler-")));
+  directories.add(directory);
   const policyFile = join(directory, "policy.yaml");
   if (options.directory === undefined) await writeFile(policyFile, options.policy ?? POLICY_TEXT);
   const log = listLog();
