@@ -1,6 +1,7 @@
-import { access, constants, mkdir, open, type FileHandle } from "node:fs/promises";
+import { access, constants, open, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import type { Log } from "../log.ts";
+import { makeDirectory } from "./directory.ts";
 import { dropOldest, fileName, journalNumbers, nextNumber } from "./files.ts";
 import type { JournalRecord, StartRecord } from "./records.ts";
 
@@ -28,7 +29,7 @@ export interface JournalOptions {
 /** Rejects where the directory cannot be made or written. Files are made when there is something to write. */
 export async function openJournal(options: JournalOptions): Promise<Journal> {
   const { directory, log } = options;
-  await mkdir(directory, { recursive: true });
+  await makeDirectory(directory);
   // Told at the start, not at the first decision.
   await access(directory, constants.W_OK);
   // Always a new file at first: the last one may end in a torn line.

@@ -1,6 +1,7 @@
-import { appendFile, mkdir, stat } from "node:fs/promises";
+import { appendFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { err, ok, type Result } from "../../core/result.ts";
+import { makeDirectory } from "./directory.ts";
 import { dropOldest, journalNumbers, numberOf } from "./files.ts";
 import { prefixDigest, type JournalFile, type Part } from "./part.ts";
 
@@ -33,7 +34,7 @@ export async function copyJournal(
 ): Promise<Result<number, string>> {
   const files = await leader.list(signal);
   if (!files.ok) return files;
-  await mkdir(copy.directory, { recursive: true });
+  await makeDirectory(copy.directory);
   let copied = 0;
   for (const file of await wanted(copy, files.value)) {
     const done = await copyFile(copy, leader, file, compared, signal);

@@ -230,6 +230,16 @@ describe("writing", () => {
     expect(parseJournal(await readFile(join(directory, "journal-000008.jsonl"), "utf8")).records.length).toBe(2);
   });
 
+  test.skipIf(process.platform !== "linux")("a directory that cannot be made is told at the start [needs Linux: /proc]", async () => {
+    const there = (path: string) =>
+      openJournal({ directory: path, maxBytes: 1e6, maxFiles: 2, starts: () => [], now: () => 0, log: listLog() });
+    await expect(there("/proc/fulcrum/journal")).rejects.toThrow("/proc/fulcrum");
+    await writeFile(join(directory, "file"), "");
+    await expect(there(join(directory, "file", "journal"))).rejects.toThrow(/EEXIST|ENOTDIR/);
+    await (await there(join(directory, "deep", "er"))).close();
+    expect(await readdir(join(directory, "deep"))).toEqual(["er"]);
+  });
+
   test("a disk that refuses is logged and counted, and the loop goes on", async () => {
     const log = listLog();
     const journal = await openJournal({ directory, maxBytes: 10, maxFiles: 2, starts: () => [], now: () => 0, log });
