@@ -84,7 +84,9 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
     turn() {
       queue = queue.then(async () => {
         const newest = (await journalNumbers(directory).catch(() => [])).at(-1) ?? 0;
-        if (newest > number) await leave();
+        // What is appended next is not to fail for a file that is done with.
+        if (newest > number)
+          await leave().catch((error: unknown) => log.error({ err: error, directory }, "journal: a file could not be closed"));
       });
     },
     failures: () => failures,
